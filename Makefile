@@ -1,0 +1,61 @@
+# Everything a developer does. `make` alone lists the targets.
+
+PYTHON ?= python3
+VENV ?= .venv
+# Another wheel index for torch, e.g. TORCH_INDEX=https://download.pytorch.org/whl/cpu
+TORCH_INDEX ?=
+BIN = $(VENV)/bin
+PIP = $(BIN)/pip --disable-pip-version-check install --quiet -c constraints.txt $(if $(TORCH_INDEX),--extra-index-url $(TORCH_INDEX))
+OUT ?= out/demo
+
+.DEFAULT_GOAL := help
+.PHONY: help demo serve test setup peers fmt check bench fuzz docs clean
+
+help: ## List the targets
+	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 10
+
+$(VENV)/.product: pyproject.toml constraints.txt
+	@echo "Setting up $(VENV) (once; about a minute) ..."
+	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
+	@$(PIP) -e .
+	@touch $@
+
+$(VENV)/.developer: $(VENV)/.product
+	@echo "Adding the developer's tools (once) ..."
+	@$(PIP) -e ".[dev,training]"
+	@touch $@
+
+demo: $(VENV)/.product ## Read a real 12-lead DICOM ECG (pydicom's sample) and write its report to out/demo
+	@$(BIN)/twelvelead read "$$($(BIN)/python -c 'from pydicom.data import get_testdata_file as f; print(f("waveform_ecg.dcm"))')" --out $(OUT)
+
+serve: $(VENV)/.product ## Serve the HTTP API on http://127.0.0.1:8080/
+	@$(BIN)/twelvelead serve
+
+test: $(VENV)/.developer ## Run all tests
+	@$(BIN)/pytest
+
+setup: $(VENV)/.developer ## Set up the developer's environment
+
+peers: $(VENV)/.developer ## Install the independent validators that some tests ask (into .peers/)
+	@PYTHON=$(PYTHON) tests/peers/install.sh
+
+fmt: $(VENV)/.developer ## Format the code
+	@$(BIN)/ruff check --fix-only --quiet . && $(BIN)/ruff format .
+
+check: $(VENV)/.developer ## Format, lint, types, import contracts
+	$(BIN)/ruff format --check .
+	$(BIN)/ruff check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+
+bench: $(VENV)/.developer ## Print milliseconds per stage, cold start and peak memory
+	@$(BIN)/python -m benchmarks.pipeline
+
+fuzz: $(VENV)/.developer ## Feed every reader many more broken payloads than the tests do
+	@FUZZ_EXAMPLES=20000 $(BIN)/pytest tests/conformance
+
+docs: $(VENV)/.developer ## Write the generated pages anew
+	@$(BIN)/python -m tools.document_settings > docs/configuration.md
+
+clean: ## Remove what was set up and made here
+	rm -rf $(VENV) .peers out build *.egg-info .mypy_cache .ruff_cache .pytest_cache .hypothesis

@@ -1,0 +1,1 @@
+"""Wire formats: bytes to the vocabulary, and the vocabulary to bytes."""

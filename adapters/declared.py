@@ -1,0 +1,42 @@
+"""What was declared beside the bytes, held against what the bytes say: it fills gaps and never overrides."""
+
+from dataclasses import fields, replace
+from typing import Final, TypeVar
+
+from ecg.errors import MalformedPayload
+from ecg.recording import Order, Patient
+
+_Identifiers = TypeVar("_Identifiers", Patient, Order)
+
+# Fields that tell one patient or order from another. Names and numbers of placer and filler are written in many ways.
+_PATIENT_KEYS: Final = ("id", "issuer", "birth_date")
+_ORDER_KEYS: Final = ("accession_number", "accession_issuer", "study_uid")
+
+
+def agreed_patient(read: Patient, declared: Patient | None) -> Patient:
+    """Complete the patient that was read by the declared one.
+
+    Raises:
+        MalformedPayload: the two are not the same patient.
+    """
+    return _agreed(read, declared, _PATIENT_KEYS, "patient")
+
+
+def agreed_order(read: Order, declared: Order | None) -> Order:
+    """Complete the order that was read by the declared one.
+
+    Raises:
+        MalformedPayload: the two are not the same order.
+    """
+    return _agreed(read, declared, _ORDER_KEYS, "order")
+
+
+def _agreed(read: _Identifiers, declared: _Identifiers | None, keys: tuple[str, ...], what: str) -> _Identifiers:
+    if declared is None:
+        return read
+    for key in keys:
+        ours, theirs = getattr(read, key), getattr(declared, key)
+        if ours and theirs and ours != theirs:
+            raise MalformedPayload(f"The declared {what} and the file's disagree ({key}).")
+    gaps = {each.name: getattr(declared, each.name) for each in fields(read) if getattr(read, each.name) is None}
+    return replace(read, **gaps)

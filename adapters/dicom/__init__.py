@@ -1,0 +1,1 @@
+"""DICOM: waveform objects in."""

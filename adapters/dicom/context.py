@@ -1,0 +1,112 @@
+"""What a DICOM object says beside the samples: whose it is, why and when it was made, by what."""
+
+import re
+from datetime import date, datetime, timedelta, timezone
+from typing import Final
+
+from adapters.dicom.elements import Item
+from ecg.recording import Device, Order, Patient
+
+# PS3.5 6.2: DT, with the zone as its suffix; a time that does not reach the minute is none.
+_DATETIME: Final = re.compile(r"(\d{4})(\d\d)(\d\d)(\d\d)(\d\d)(?:(\d\d)(?:\.(\d{1,6}))?)?([+-]\d{4})?")
+_ZONE: Final = re.compile(r"([+-])(\d\d)(\d\d)")
+_AGE: Final = re.compile(r"(\d{3})([DWMY])")
+_YEARS: Final = {"D": 1 / 365.25, "W": 7 / 365.25, "M": 1 / 12, "Y": 1.0}
+
+
+def patient(item: Item) -> Patient:
+    """Return the patient (PS3.3 C.7.1.1), of the name its alphabetic group."""
+    sex = (item.text("PatientSex") or "").upper()
+    name = (item.text("PatientName") or "").partition("=")[0].strip(" ^")
+    return Patient(
+        id=item.text("PatientID"),
+        issuer=item.text("IssuerOfPatientID")
+        or item.first("IssuerOfPatientIDQualifiersSequence").text("UniversalEntityID"),
+        name=name or None,
+        birth_date=_date(item.text("PatientBirthDate")),
+        sex=sex if sex in ("F", "M", "O") else None,
+        age=_age(item.text("PatientAge")),
+    )
+
+
+def order(item: Item) -> Order:
+    """Return what the recording was made for; of several requests, the first that says so."""
+    requests = (item, *item.items("ReferencedRequestSequence"), *item.items("RequestAttributesSequence"))
+    issuer = _first(requests, "IssuerOfAccessionNumberSequence")
+    return Order(
+        accession_number=_text(requests, "AccessionNumber"),
+        accession_issuer=issuer.text("LocalNamespaceEntityID") or issuer.text("UniversalEntityID"),
+        placer_number=_text(requests, "PlacerOrderNumberImagingServiceRequest"),
+        filler_number=_text(requests, "FillerOrderNumberImagingServiceRequest"),
+        admission_id=item.text("AdmissionID"),
+        study_uid=item.text("StudyInstanceUID"),
+    )
+
+
+def device(item: Item) -> Device:
+    """Return the recorder as it names itself."""
+    return Device(item.text("Manufacturer"), item.text("ManufacturerModelName"))
+
+
+def statements(item: Item) -> tuple[str, ...]:
+    """Return the recorder's own sentences, each once, in their order."""
+    texts = (each.text("UnformattedTextValue") for each in item.items("WaveformAnnotationSequence"))
+    return tuple(dict.fromkeys(text for text in texts if text))
+
+
+def acquired_at(item: Item) -> tuple[datetime | None, tuple[str, ...]]:
+    """Return when the ECG was acquired, and a note where the file's word cannot be read.
+
+    The zone is the time's own, else Timezone Offset From UTC, else there is none. Content, study and instance times are
+    other times: none of them stands in.
+    """
+    text = item.text("AcquisitionDateTime")
+    if text is None and (day := item.text("AcquisitionDate")) and (time := item.text("AcquisitionTime")):
+        text = day.replace(".", "") + time.replace(":", "")
+    if text is None:
+        return None, ()
+    try:
+        return _datetime(text, item.text("TimezoneOffsetFromUTC")), ()
+    except ValueError:
+        return None, ("The file's acquisition time could not be read.",)
+
+
+def _datetime(text: str, offset: str | None) -> datetime:
+    match = _DATETIME.fullmatch(text)
+    if not match:
+        raise ValueError("not a DT to the minute")
+    *moment, second, fraction, suffix = match.groups()
+    year, month, day, hour, minute = (int(part) for part in moment)
+    stated = suffix or offset
+    zone = _zone(stated) if stated else None
+    micro = int((fraction or "0").ljust(6, "0"))
+    return datetime(year, month, day, hour, minute, int(second or 0), micro, tzinfo=zone)
+
+
+def _zone(text: str) -> timezone:
+    match = _ZONE.fullmatch(text)
+    if not match:
+        raise ValueError("not a zone")
+    sign, hours, minutes = match.groups()
+    away = timedelta(hours=int(hours), minutes=int(minutes))
+    return timezone(-away if sign == "-" else away)
+
+
+def _date(text: str | None) -> date | None:
+    try:
+        return datetime.strptime((text or "").replace(".", ""), "%Y%m%d").date()
+    except ValueError:
+        return None
+
+
+def _age(text: str | None) -> float | None:
+    match = _AGE.fullmatch(text or "")
+    return int(match.group(1)) * _YEARS[match.group(2)] if match else None
+
+
+def _text(items: tuple[Item, ...], keyword: str) -> str | None:
+    return next((text for each in items if (text := each.text(keyword))), None)
+
+
+def _first(items: tuple[Item, ...], keyword: str) -> Item:
+    return next((each.first(keyword) for each in items if each.items(keyword)), items[0].first(keyword))

@@ -1,0 +1,163 @@
+"""Part 10 files as raw elements: every value is decoded here, by what is asked for."""
+
+# pydicom converts a value when it is touched, and warns and logs with the value in the text. Its switch for that is
+# process-wide, and so is warnings.catch_warnings: neither is safe among threads. So only pydicom's raw layer is used
+# (tags, lengths, sequences, character sets), and values stay bytes until one is asked for. One warning is left: an
+# unknown Specific Character Set is quoted by pydicom.charset.
+
+import math
+import re
+import struct
+import zlib
+from dataclasses import dataclass, field
+from io import BytesIO
+from typing import Any, Final
+
+from pydicom.charset import decode_bytes
+from pydicom.datadict import tag_for_keyword
+from pydicom.dataelem import RawDataElement
+from pydicom.dataset import Dataset
+from pydicom.filereader import read_dataset
+from pydicom.uid import UID
+from pydicom.valuerep import PN_DELIMS, TEXT_VR_DELIMS
+from pydicom.values import convert_SQ
+
+from adapters.dicom.codes import DEFLATED_LITTLE, EXPLICIT_BIG, IMPLICIT_LITTLE, TRANSFER_SYNTAXES
+from ecg.errors import MalformedPayload, UnknownFormat
+
+MAX_INFLATED: Final = 64 * 1024 * 1024  # bytes; the channels and samples of a 12-lead ECG make some MB at most
+_PREAMBLE: Final = 128  # PS3.10 7.1: 128 bytes, then DICM
+_LONG_VRS: Final = frozenset(
+    {b"OB", b"OD", b"OF", b"OL", b"OV", b"OW", b"SQ", b"SV", b"UC", b"UN", b"UR", b"UT", b"UV"}
+)
+_UNDEFINED: Final = 0xFFFFFFFF  # PS3.5 7.1.1
+# PS3.5 6.2, DS. Python's float() would also take 'nan', 'inf' and '1_0'.
+_DECIMAL: Final = re.compile(r"[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?")
+
+
+@dataclass(frozen=True)
+class Item:
+    """A dataset, or an item of a sequence, whose values are decoded when asked for. An empty value is None."""
+
+    dataset: Dataset = field(repr=False)
+
+    def data(self, keyword: str) -> bytes | None:
+        """Return a value's bytes as they stand in the file."""
+        element = self.dataset.get_item(_tag(keyword), keep_deferred=True)
+        value = None if element is None else element.value
+        return value if isinstance(value, bytes) and value else None
+
+    def text(self, keyword: str) -> str | None:
+        """Return a text in its character set, without padding."""
+        if (raw := self.data(keyword)) is None:
+            return None
+        delimiters = PN_DELIMS if keyword == "PatientName" else TEXT_VR_DELIMS
+        return decode_bytes(raw, _encodings(self.dataset), delimiters).replace("\0", " ").strip() or None
+
+    def number(self, keyword: str) -> float | None:
+        """Return a decimal string as a number.
+
+        Raises:
+            MalformedPayload: it is no finite number.
+        """
+        if (text := self.text(keyword)) is None:
+            return None
+        if not _DECIMAL.fullmatch(text) or not math.isfinite(value := float(text)):
+            raise MalformedPayload(f"{keyword} is no number.")
+        return value
+
+    def integer(self, keyword: str) -> int | None:
+        """Return an unsigned binary integer of two or four bytes.
+
+        Raises:
+            MalformedPayload: it has another length.
+        """
+        if (raw := self.data(keyword)) is None:
+            return None
+        if len(raw) not in (2, 4):
+            raise MalformedPayload(f"{keyword} takes {len(raw)} bytes, and not 2 or 4.")
+        return int.from_bytes(raw, "little" if self.little_endian else "big")
+
+    def items(self, keyword: str) -> tuple["Item", ...]:
+        """Return the items of a sequence; none where it is absent."""
+        element = self.dataset.get_item(_tag(keyword), keep_deferred=True)
+        if element is None or not element.value:
+            return ()
+        value: Any = element.value
+        if isinstance(value, bytes):  # a sequence of defined length, which pydicom leaves for later
+            implicit = getattr(element, "is_implicit_VR", False)
+            value = convert_SQ(value, implicit, self.little_endian, _encodings(self.dataset))
+        return tuple(Item(each) for each in value)
+
+    def first(self, keyword: str) -> "Item":
+        """Return the first item of a sequence; an empty one where there is none."""
+        return next(iter(self.items(keyword)), Item(Dataset()))
+
+    @property
+    def little_endian(self) -> bool:
+        """Whether binary values stand in little endian."""
+        return self.dataset.original_encoding[1] is not False
+
+
+def is_part10(data: bytes) -> bool:
+    """Say whether the bytes begin as a DICOM file does (PS3.10 7.1)."""
+    return data[_PREAMBLE : _PREAMBLE + 4] == b"DICM"
+
+
+def parse(data: bytes) -> Item:
+    """Parse a DICOM file of an uncompressed transfer syntax into its dataset.
+
+    Raises:
+        UnknownFormat: the transfer syntax is another.
+        MalformedPayload: the file meta information is broken, or the dataset inflates beyond 64 MB.
+    """
+    syntax, start = _file_meta(data)
+    if syntax not in TRANSFER_SYNTAXES:
+        names = ", ".join(UID(each).name for each in TRANSFER_SYNTAXES)
+        raise UnknownFormat(f"The transfer syntax is none of those read here: {names}.")
+    body = _inflated(data[start:]) if syntax == DEFLATED_LITTLE else data[start:]
+    dataset = read_dataset(BytesIO(body), syntax == IMPLICIT_LITTLE, syntax != EXPLICIT_BIG)
+    for tag in dataset.keys():  # noqa: SIM118 - iterating a Dataset itself would convert its values
+        element = dataset.get_item(tag, keep_deferred=True)
+        if not isinstance(element, RawDataElement) or element.length == _UNDEFINED:
+            continue
+        if len(element.value or b"") < element.length:
+            raise MalformedPayload(f"The file ends within element {tag}.")
+    return Item(dataset)
+
+
+def _file_meta(data: bytes) -> tuple[str, int]:
+    """Return the transfer syntax, and where the dataset begins. Group 0002 is always explicit little endian."""
+    at, syntax = _PREAMBLE + 4, None
+    while data[at : at + 2] == b"\x02\x00":
+        long = data[at + 4 : at + 6] in _LONG_VRS
+        head = 12 if long else 8
+        if at + head > len(data):
+            break
+        (length,) = struct.unpack_from("<I" if long else "<H", data, at + (8 if long else 6))
+        if data[at + 2 : at + 4] == b"\x10\x00":
+            syntax = data[at + head : at + head + length].rstrip(b"\0 ").decode("ascii", "replace")
+        at += head + length
+    if syntax is None:
+        raise MalformedPayload("The file meta information names no transfer syntax (0002,0010).")
+    return syntax, at
+
+
+def _inflated(data: bytes) -> bytes:
+    inflater = zlib.decompressobj(-zlib.MAX_WBITS)  # PS3.5 A.5: a raw deflate stream
+    body = inflater.decompress(data, MAX_INFLATED)
+    if not inflater.eof:
+        raise MalformedPayload(f"The deflated dataset is truncated, or inflates beyond {MAX_INFLATED} bytes.")
+    return body
+
+
+def _encodings(dataset: Dataset) -> list[str]:
+    encodings = dataset.original_character_set
+    return [encodings] if isinstance(encodings, str) else list(encodings or ["iso8859"])
+
+
+def _tag(keyword: str) -> int:
+    tag = tag_for_keyword(keyword)
+    if tag is None:
+        raise KeyError(keyword)
+    return tag

@@ -1,0 +1,212 @@
+"""Encode a report as an R4 transaction Bundle that can be posted again without leaving a second copy."""
+
+import json
+from typing import Final
+from uuid import UUID
+
+# R4B, the closest that fhir.resources has: of all resources used here its elements are those of R4.
+from fhir.resources.R4B.bundle import Bundle
+
+from adapters.fhir.codes import (
+    ACCESSION,
+    ASSEMBLER,
+    CARDIOLOGY,
+    CREATE,
+    EKG_STUDY,
+    ELECTROCARDIAC,
+    FILLER,
+    IMAGE,
+    PLACER,
+    URI,
+    Json,
+    stated,
+)
+from adapters.fhir.elements import (
+    attachment,
+    business_identifier,
+    dicom_identifier,
+    instant,
+    kept,
+    link,
+    logical,
+    narrative,
+    own_identifier,
+    plain,
+    urn,
+)
+from adapters.fhir.frame import DEFAULTS, FhirSettings, Frame, ai_meta
+from adapters.fhir.observations import observations
+from ecg.report import Picture, Report, identity
+
+NOT_CLEARED: Final = "Not a cleared medical device; research and evaluation only."
+
+
+def encode(report: Report, settings: FhirSettings = DEFAULTS) -> bytes:
+    """Return the report as transaction Bundle (R4 http.html#transaction) in UTF-8; same report, same bytes.
+
+    Raises:
+        ValueError: a structure that FHIR forbids would have come out (pydantic's ValidationError is one).
+    """
+    frame = Frame(report, settings)
+    found = observations(frame)
+    media = {f"media-{each.name}": _media(frame, each) for each in report.pictures}
+    ids = {role: frame.id(role) for role in (*found, *media)}
+    entries = [_entry(frame.device_id, _device(frame))]
+    entries += [_entry(ids[role], resource) for role, resource in (found | media).items()]
+    entries.append(_entry(report.id, _diagnostic_report(frame, found, media)))
+    targets = [entry["fullUrl"] for entry in reversed(entries)]
+    entries.append(_entry(frame.id("provenance"), _provenance(frame, targets)))
+    bundle: Json = {"resourceType": "Bundle", "type": "transaction", "entry": entries}
+    Bundle.model_validate(bundle)
+    return _written(bundle)
+
+
+def stored(bundle: bytes) -> dict[tuple[str, str], bytes]:
+    """Return the Bundle's resources by (type, id) as a server would hold them: ids set, references literal."""
+    entries = json.loads(bundle)["entry"]
+    keys = {entry["fullUrl"]: _key(entry) for entry in entries}
+    literal = {url: "/".join(key) for url, key in keys.items()}
+    held = {}
+    for entry in entries:
+        kind, id_ = key = keys[entry["fullUrl"]]
+        held[key] = _written({"resourceType": kind, "id": id_} | _relinked(entry["resource"], literal))
+    return held
+
+
+def _entry(uuid: UUID, resource: Json) -> Json:
+    """Return an entry that creates the resource unless it is there (R4 http.html#ccreate).
+
+    A Provenance has no identifier in R4, and its targets cannot be searched for before they have literal ids. It is
+    known by a tag instead: `_tag` is a search parameter of every resource (R4 search.html#tag), a tag is no part of
+    what the resource says, and the client does not choose the server's ids, as it would by PUT.
+    """
+    parameter = "identifier" if "identifier" in resource else "_tag"
+    return {
+        "fullUrl": link(uuid),
+        "resource": resource,
+        "request": {
+            "method": "POST",
+            "url": resource["resourceType"],
+            "ifNoneExist": f"{parameter}={URI}|{urn(uuid)}",
+        },
+    }
+
+
+def _diagnostic_report(frame: Frame, found: dict[str, Json], media: dict[str, Json]) -> Json:
+    """Return the DiagnosticReport (R4 diagnosticreport.html): it gathers the rest."""
+    report, order = frame.report, frame.report.recording.order
+    texts = [plain(sentence.text) for sentence in report.sentences]
+    links = zip(media, report.pictures, strict=True)
+    return kept(
+        resourceType="DiagnosticReport",
+        meta=ai_meta(),
+        text=narrative("ECG report, preliminary" if report.status == "preliminary" else "ECG report", *texts),
+        identifier=[own_identifier(report.id)],
+        basedOn=_orders(frame),
+        status=frame.settings.preliminary if report.status == "preliminary" else report.status,
+        category=[{"coding": [ELECTROCARDIAC, CARDIOLOGY]}],
+        code={"coding": [EKG_STUDY]},
+        subject=frame.subject,
+        encounter=frame.encounter,
+        **frame.effective,
+        issued=instant(report.issued),
+        result=[frame.reference(role) for role in found],
+        imagingStudy=[each for each in [logical("ImagingStudy", dicom_identifier(order.study_uid))] if each],
+        media=[kept(comment=plain(each.title), link=frame.reference(role)) for role, each in links],
+        conclusion=" ".join(text for text in texts if text),
+        conclusionCode=[stated(score.finding) for score in report.reading.prediction.asserted],
+        presentedForm=[attachment("application/pdf", report.pdf, "ECG report", report.issued)],
+    )
+
+
+def _orders(frame: Frame) -> list[Json]:
+    """Return the order under each number that it has: a reference holds one identifier only."""
+    order = frame.report.recording.order
+    numbers = (
+        business_identifier(order.accession_number, issuer=order.accession_issuer, type_=ACCESSION),
+        business_identifier(order.placer_number, type_=PLACER),
+        business_identifier(order.filler_number, type_=FILLER),
+    )
+    return [each for each in (logical("ServiceRequest", number) for number in numbers) if each]
+
+
+def _media(frame: Frame, picture: Picture) -> Json:
+    """Return a drawn explanation as Media (R4 media.html), with its method's true name."""
+    report = frame.report
+    methods = [each.method for each in report.reading.explanations if each.finding.code == picture.finding]
+    return kept(
+        resourceType="Media",
+        meta=ai_meta(),
+        text=narrative(picture.title or picture.name),
+        identifier=[own_identifier(frame.id(f"media-{picture.name}"))],
+        status="completed",
+        type={"coding": [IMAGE]},
+        subject=frame.subject,
+        encounter=frame.encounter,
+        createdDateTime=instant(report.issued),
+        issued=instant(report.issued),
+        device=frame.device,
+        content=attachment("image/png", picture.png, picture.title, report.issued),
+        note=[{"text": plain(f"Method: {method}")} for method in methods],
+    )
+
+
+def _device(frame: Frame) -> Json:
+    """Return what read: the model in its release; where none did, the software alone (R4 device.html)."""
+    release, model = plain(frame.report.release), frame.model
+    names = [{"name": "Twelvelead", "type": "user-friendly-name"}]
+    versions = [{"type": {"text": "software release"}, "value": release}]
+    if model is not None:
+        names.append({"name": plain(model.name), "type": "model-name"})
+        versions.append({"type": {"text": "model version"}, "value": plain(model.version)})
+        versions.append({"type": {"text": "SHA-256 of the model card"}, "value": plain(model.digest)})
+    return {
+        "resourceType": "Device",
+        "text": narrative(
+            " ".join(["Twelvelead", release, *([model.name, model.version] if model else [])]), NOT_CLEARED
+        ),
+        "identifier": [own_identifier(frame.device_id)],
+        "status": "active",
+        "deviceName": names,
+        "type": {"text": "AI ECG interpretation software"},
+        "version": versions,
+        "note": [{"text": NOT_CLEARED}],
+    }
+
+
+def _provenance(frame: Frame, targets: list[str]) -> Json:
+    """Return where all the other resources come from (R4 provenance.html): this device, from that recording."""
+    recording = frame.report.recording
+    source = dicom_identifier(recording.provenance.instance_uid) or own_identifier(identity(recording))
+    return {
+        "resourceType": "Provenance",
+        "meta": {"tag": [{"system": URI, "code": urn(frame.id("provenance"))}]},
+        "text": narrative("Made by AI from one ECG recording."),
+        "target": [{"reference": target} for target in targets],
+        "recorded": instant(frame.report.issued),
+        "activity": {"coding": [CREATE]},
+        "agent": [{"type": {"coding": [ASSEMBLER]}, "who": frame.device}],
+        "entity": [{"role": "source", "what": {"identifier": source}}],
+    }
+
+
+def _key(entry: Json) -> tuple[str, str]:
+    """Return type and id of an entry's resource; the id is the UUID that the resource is known by."""
+    return entry["resource"]["resourceType"], entry["request"]["ifNoneExist"].rpartition(":")[2]
+
+
+def _relinked(node: Json, literal: dict[str, str]) -> Json:
+    """Return a copy of the element whose references are literal."""
+    return {name: _relinked_value(name, value, literal) for name, value in node.items()}
+
+
+def _relinked_value(name: str, value: object, literal: dict[str, str]) -> object:
+    if isinstance(value, dict):
+        return _relinked(value, literal)
+    if isinstance(value, list):
+        return [_relinked_value(name, each, literal) for each in value]
+    return literal.get(value, value) if name == "reference" and isinstance(value, str) else value
+
+
+def _written(resource: Json) -> bytes:
+    return json.dumps(resource, ensure_ascii=False, separators=(",", ":"), allow_nan=False).encode()

@@ -1,0 +1,121 @@
+"""Look for what fhir.resources does not: dangling references, loose codes, broken attachments, live narratives."""
+
+import base64
+import binascii
+import hashlib
+import json
+import re
+from collections.abc import Iterator, Mapping, Set
+from typing import Any, Final
+
+from adapters.fhir.codes import POSITIVE, Json
+from adapters.fhir.elements import XHTML
+from adapters.fhir.frame import STATUSES
+from ecg.findings import FINDINGS, SNOMED_CT
+
+# The R4 value sets with required bindings among the elements that we write, by resource and path.
+_BOUND: Final[Mapping[str, Mapping[str, Set[str]]]] = {
+    "Bundle": {"type": {"transaction"}},
+    "DiagnosticReport": {"status": STATUSES | {"partial"}, "text.status": {"generated"}},
+    "Observation": {"status": STATUSES, "text.status": {"generated"}},
+    "Media": {"status": {"completed"}, "text.status": {"generated"}},
+    "Device": {
+        "status": {"active"},
+        "deviceName.type": {"user-friendly-name", "model-name"},
+        "text.status": {"generated"},
+    },
+    "Provenance": {"entity.role": {"source"}, "text.status": {"generated"}},
+}
+_TAGS: Final = re.compile(rf'^<div xmlns="{re.escape(XHTML)}">|</div>$|</?p>')
+_CLINICAL: Final = frozenset(each.snomed.code for each in FINDINGS.values() if each.snomed)
+
+
+def problems(bundle: bytes) -> tuple[str, ...]:
+    """Return what is wrong with a transaction Bundle of ours, one line each; empty where nothing is."""
+    whole = json.loads(bundle)
+    entries = whole["entry"]
+    urls = [entry["fullUrl"] for entry in entries]
+    found = [f"fullUrl stands twice: {url}" for url in sorted({url for url in urls if urls.count(url) > 1})]
+    found += _loose_codes(whole)
+    for entry in entries:
+        resource = entry["resource"]
+        found += _dangling(resource, set(urls))
+        found += _perishable(resource, set(urls))
+        found += _loose_codes(resource)
+        found += _broken_attachments(resource)
+        found += _live_narrative(resource)
+        found += _misplaced_findings(resource)
+        if entry["request"]["url"] != resource["resourceType"] or "ifNoneExist" not in entry["request"]:
+            found.append(f"{resource['resourceType']}: the request is no conditional create")
+    return tuple(found)
+
+
+def _walk(node: Json | list[Any] | str | float | None, path: str = "") -> Iterator[tuple[str, Json]]:
+    """Yield every JSON object at or below `node` with its path, without list indices."""
+    if isinstance(node, dict):
+        yield path, node
+        for name, value in node.items():
+            yield from _walk(value, f"{path}.{name}" if path else name)
+    elif isinstance(node, list):
+        for each in node:
+            yield from _walk(each, path)
+
+
+def _dangling(resource: Json, urls: set[str]) -> Iterator[str]:
+    for path, node in _walk(resource):
+        if isinstance(reference := node.get("reference"), str) and reference not in urls:
+            yield f"{resource['resourceType']}.{path}: nothing is known as {reference}"
+
+
+def _perishable(resource: Json, urls: set[str]) -> Iterator[str]:
+    """Yield values that a server would replace as if they were references."""
+    for path, node in _walk(resource):
+        for name, value in node.items():
+            if name != "reference" and isinstance(value, str) and value in urls:
+                yield f"{resource['resourceType']}.{path}.{name}: a fullUrl does not last"
+
+
+def _loose_codes(resource: Json) -> Iterator[str]:
+    for where, allowed in _BOUND.get(resource["resourceType"], {}).items():
+        parent, _, name = where.rpartition(".")
+        own = {key: value for key, value in resource.items() if key != "entry"}
+        for path, node in _walk(own):
+            if path == parent and node.get(name) not in allowed:
+                yield f"{resource['resourceType']}.{where}: {node.get(name)!r} is none of its codes"
+
+
+def _broken_attachments(resource: Json) -> Iterator[str]:
+    for path, node in _walk(resource):
+        if "contentType" not in node:
+            continue
+        where = f"{resource['resourceType']}.{path}"
+        try:
+            data = base64.b64decode(node.get("data", ""), validate=True)
+        except binascii.Error:
+            yield f"{where}: data is no base64"
+            continue
+        if node.get("size") != len(data):
+            yield f"{where}: size {node.get('size')} of {len(data)} bytes"
+        if node.get("hash") != base64.b64encode(hashlib.sha1(data, usedforsecurity=False).digest()).decode():
+            yield f"{where}: hash does not fit the data"
+
+
+def _live_narrative(resource: Json) -> Iterator[str]:
+    """Allow a div of bare paragraphs, which is less than R4 narrative.html allows; all else must be escaped."""
+    text = _TAGS.sub("", resource["text"]["div"]) if "text" in resource else "<no narrative>"
+    if "<" in text or ">" in text or re.search(r"&(?!(amp|lt|gt|quot|#x27);)", text):
+        yield f"{resource['resourceType']}.text: holds more than escaped paragraphs"
+
+
+def _misplaced_findings(resource: Json) -> Iterator[str]:
+    """Yield clinical codes that stand where a rule engine would read a finding that nobody asserted."""
+    kind = resource["resourceType"]
+    positive = any(code == POSITIVE for each in resource.get("interpretation", []) for code in each["coding"])
+    for path, node in _walk(resource):
+        if node.get("system") != SNOMED_CT:
+            continue
+        value = kind == "Observation" and path == "valueCodeableConcept.coding" and positive
+        if not (value or (kind == "DiagnosticReport" and path == "conclusionCode.coding")):
+            yield f"{kind}.{path}: SNOMED CT {node.get('code')} is no asserted finding here"
+        if node.get("code") not in _CLINICAL:
+            yield f"{kind}.{path}: SNOMED CT {node.get('code')} is no finding of ours"

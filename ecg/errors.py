@@ -1,0 +1,85 @@
+"""Every error the project raises on purpose, classed by who must act on it.
+
+A message names sizes, leads, tags and digests. It never names a file or a patient.
+"""
+
+from typing import ClassVar
+
+
+class EcgError(Exception):
+    """Something went wrong while an ECG was handled."""
+
+    code: ClassVar[str] = "error"
+
+    def __init__(self, message: str = "") -> None:
+        super().__init__(message or (type(self).__doc__ or "").partition("\n")[0])
+
+
+class PayloadError(EcgError):
+    """The payload cannot be read as it is; the sender must change something."""
+
+    code = "payload"
+
+
+class UnknownFormat(PayloadError):
+    """No reader knows this payload; `twelvelead formats` lists what is read."""
+
+    code = "unknown-format"
+
+
+class MalformedPayload(PayloadError):
+    """The payload claims a format whose rules it breaks; send it again from its source."""
+
+    code = "malformed-payload"
+
+
+class AmbiguousPayload(PayloadError):
+    """The payload can be read in several ways; declare what it leaves open."""
+
+    code = "ambiguous-payload"
+
+    def __init__(self, message: str = "", *, declare: tuple[str, ...] = ()) -> None:
+        super().__init__(message)
+        self.declare = declare
+
+
+class Overloaded(EcgError):
+    """It cannot be kept safe now; send it again later."""
+
+    code = "overloaded"
+
+
+class SetupError(EcgError):
+    """The installation is not in order; its operator must act."""
+
+    code = "setup"
+
+
+class ModelRefused(SetupError):
+    """A model's weights or card are not what they should be; install the release's files again."""
+
+    code = "model-refused"
+
+
+class DeliveryError(EcgError):
+    """A report did not reach its destination."""
+
+    code = "delivery"
+
+
+class Unreachable(DeliveryError):
+    """The destination did not take the report; nothing arrived, try again."""
+
+    code = "unreachable"
+
+
+class Unconfirmed(DeliveryError):
+    """The destination did not confirm; the report may have arrived, try again."""
+
+    code = "unconfirmed"
+
+
+class Refused(DeliveryError):
+    """The destination refused the report for good; an operator must look."""
+
+    code = "refused"

@@ -1,0 +1,50 @@
+"""The findings a model may score, and the codes under which they may be said."""
+
+from dataclasses import dataclass
+from typing import Final
+
+SNOMED_CT: Final = "http://snomed.info/sct"
+
+
+@dataclass(frozen=True)
+class Coding:
+    """A code with the system that defines it."""
+
+    system: str
+    code: str
+    display: str
+
+
+@dataclass(frozen=True)
+class Finding:
+    """A pattern in the ECG.
+
+    Attributes:
+        code: our own code, as in cards, reports and figures.
+        name: for people, as it stands after 'pattern of'.
+        snomed: an ECG finding of SNOMED CT that means just this, where there is one; never the disorder itself.
+        asserted: whether it may be stated as a finding. A score of normality is a number only: nothing here
+            concludes that a heart is well.
+    """
+
+    code: str
+    name: str
+    snomed: Coding | None = None
+    asserted: bool = True
+
+
+# SNOMED codes stand for MI and for ischaemia alone: STTC, CD, HYP and MI-or-STTC are classes of PTB-XL, wider than any
+# one concept. Wagner et al., Sci Data 7, 154 (2020), table 5.
+NORM: Final = Finding("NORM", "a normal ECG", asserted=False)
+MI: Final = Finding(
+    "MI", "myocardial infarction", Coding(SNOMED_CT, "164865005", "ECG: myocardial infarction (finding)")
+)
+STTC: Final = Finding("STTC", "ST-T abnormality")
+CD: Final = Finding("CD", "conduction disturbance")
+HYP: Final = Finding("HYP", "hypertrophy")
+MI_OR_STTC: Final = Finding("MI-or-STTC", "myocardial infarction or ST-T abnormality")
+ISCHAEMIA: Final = Finding(
+    "ischaemia", "myocardial ischaemia", Coding(SNOMED_CT, "164861001", "ECG: myocardial ischemia (finding)")
+)
+
+FINDINGS: Final = {each.code: each for each in (NORM, MI, STTC, CD, HYP, MI_OR_STTC, ISCHAEMIA)}

@@ -1,0 +1,54 @@
+"""The twelve standard leads: their order, their names, and what follows from Einthoven and Goldberger."""
+
+import re
+from typing import Final
+
+import numpy as np
+from numpy.typing import NDArray
+
+LEADS: Final = ("I", "II", "III", "aVR", "aVL", "aVF", "V1", "V2", "V3", "V4", "V5", "V6")
+LIMB_LEADS: Final = LEADS[:6]
+
+# Each limb lead as a combination of I and II: Einthoven's law (III = II - I) and Goldberger's augmented leads
+# (aVR = -(I + II)/2, aVL = I - II/2, aVF = II - I/2). Kligfield et al., Circulation 2007;115:1306, table 2.
+LIMB_FROM_I_II: Final[NDArray[np.float64]] = np.array(
+    [[1.0, 0.0], [0.0, 1.0], [-1.0, 1.0], [-0.5, -0.5], [1.0, -0.5], [-0.5, 1.0]]
+)
+
+_BY_UPPER: Final = {lead.upper(): lead for lead in LEADS}
+_LABEL = re.compile(r"(?:LEAD[\s_:]*)?(AVR|AVL|AVF|III|II|I|V[1-6])(?:\s*\(.*\))?")
+
+
+def lead_name(label: str) -> str | None:
+    r"""Return the standard name for a lead's label, or None where it names none of the twelve.
+
+    'Lead I (Einthoven)', ' avr', 'V1\0' are known; 'V3R' or '-aVR' are other leads and give None.
+    """
+    match = _LABEL.fullmatch(label.replace("\0", " ").strip().upper())
+    return _BY_UPPER[match.group(1)] if match else None
+
+
+def derive_limb_leads(signal: NDArray[np.float32]) -> tuple[NDArray[np.float32], tuple[str, ...]]:
+    """Fill what is missing of the six limb leads wherever two of them were measured at that sample.
+
+    Args:
+        signal: float32 (6, samples) in mV, in the order of LIMB_LEADS, NaN where not measured.
+
+    Returns:
+        A filled copy, and the names of the leads that hold at least one derived sample. Measured samples are kept.
+    """
+    filled = signal.copy()
+    known = ~np.isnan(signal)
+    pattern = (known * (1 << np.arange(6))[:, None]).sum(axis=0)
+    touched = np.zeros(6, dtype=bool)
+    for code in np.unique(pattern):
+        measured = np.flatnonzero(code >> np.arange(6) & 1)
+        missing = np.setdiff1d(np.arange(6), measured)
+        if len(measured) < 2 or not len(missing):
+            continue
+        at = np.flatnonzero(pattern == code)
+        sources = measured[:2]
+        to_missing = LIMB_FROM_I_II[missing] @ np.linalg.inv(LIMB_FROM_I_II[sources])
+        filled[np.ix_(missing, at)] = to_missing @ signal[np.ix_(sources, at)]
+        touched[missing] = True
+    return filled, tuple(lead for lead, one in zip(LIMB_LEADS, touched, strict=True) if one)

@@ -1,0 +1,150 @@
+"""What was read from a recording: the prediction, its explanations, or why there is none."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ecg.canonical import SAMPLES, CanonicalEcg
+from ecg.findings import Finding
+from ecg.leads import LEADS
+from ecg.quality import Quality
+
+
+@dataclass(frozen=True)
+class ModelName:
+    """Which model it was: name, version, and the SHA-256 of its card, which in turn names its weights' digest.
+
+    `statements` are the card's own, as sentences for the report: what it is for, what it does not assess, its figures.
+    """
+
+    name: str
+    version: str
+    digest: str
+    statements: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class Score:
+    """A model's calibrated probability (0 to 1) of one finding, and the threshold from which it counts."""
+
+    finding: Finding
+    probability: float
+    threshold: float
+
+    def __post_init__(self) -> None:
+        if not (0.0 <= self.probability <= 1.0 and 0.0 < self.threshold < 1.0):
+            raise ValueError(f"{self.finding.code}: probability {self.probability}, threshold {self.threshold}")
+
+    @property
+    def reached(self) -> bool:
+        """Whether the probability is at or above the threshold."""
+        return self.probability >= self.threshold
+
+    @property
+    def asserted(self) -> bool:
+        """Whether the finding may be stated: it reached its threshold and is one that may be."""
+        return self.reached and self.finding.asserted
+
+
+@dataclass(frozen=True)
+class Abstention:
+    """Why no model read the recording: a code for machines, a sentence for people."""
+
+    code: str
+    reason: str
+
+
+@dataclass(frozen=True)
+class Choice:
+    """What the router chose: `why`, and `models`, the SHA-256 over all models it could choose from."""
+
+    why: str
+    models: str
+
+
+@dataclass(frozen=True)
+class Prediction:
+    """What the router's choice said: scores of one model, or an abstention.
+
+    Attributes:
+        choice: why the router chose this model, or none.
+        model: the model that read, None where none did.
+        scores: one score for each finding of the model's card, medians over the windows it read.
+        window: index of the window that is shown and explained: the one whose scores lie nearest to the medians.
+        abstention: why no model read, None where one did.
+    """
+
+    choice: Choice
+    model: ModelName | None = None
+    scores: tuple[Score, ...] = ()
+    window: int = 0
+    abstention: Abstention | None = None
+
+    def __post_init__(self) -> None:
+        if (self.abstention is None) != bool(self.model and self.scores):
+            raise ValueError("a prediction holds a model's scores, or an abstention, not both")
+
+    @property
+    def asserted(self) -> tuple[Score, ...]:
+        """The scores whose findings may be stated, the one furthest above its threshold (in odds) first."""
+        return tuple(sorted((each for each in self.scores if each.asserted), key=_excess, reverse=True))
+
+
+def _excess(score: Score) -> float:
+    return _log_odds(score.probability) - _log_odds(score.threshold)
+
+
+def _log_odds(probability: float) -> float:
+    certain = min(probability, 1 - 1e-9)
+    return float(np.log(certain / (1 - certain)))
+
+
+@dataclass(frozen=True, eq=False)
+class Explanation:
+    """What a method says the network looked at.
+
+    Attributes:
+        finding: which score is explained.
+        method: the method's true name.
+        relevance: float32 on the canonical time grid: (1, 5000) from a method that knows no leads, (12, 5000) from one
+            that attributes to leads; not negative, scaled so that its largest value is 1; read-only.
+        peak: what the value 1 stands for.
+        unit: the unit of `peak`.
+        window: index of the window it belongs to.
+    """
+
+    finding: Finding
+    method: str
+    relevance: NDArray[np.float32]
+    peak: float
+    unit: str
+    window: int = 0
+
+    def __post_init__(self) -> None:
+        if self.relevance.shape not in {(1, SAMPLES), (len(LEADS), SAMPLES)}:
+            raise ValueError(f"relevance has shape {self.relevance.shape}")
+        if not (np.isfinite(self.relevance).all() and self.relevance.min() >= 0 and self.relevance.max() <= 1 + 1e-6):
+            raise ValueError("relevance must lie between 0 and 1")
+        self.relevance.setflags(write=False)
+
+    @property
+    def knows_leads(self) -> bool:
+        """Whether the map attributes to leads, or only to time."""
+        return bool(self.relevance.shape[0] == len(LEADS))
+
+
+@dataclass(frozen=True)
+class Reading:
+    """All that was read from one recording. `windows` are in the order of time."""
+
+    windows: Sequence[CanonicalEcg]
+    quality: Quality
+    prediction: Prediction
+    explanations: tuple[Explanation, ...] = ()
+
+    @property
+    def shown(self) -> CanonicalEcg:
+        """The window that is shown and explained."""
+        return self.windows[self.prediction.window]

@@ -1,0 +1,158 @@
+"""One ECG as it was recorded: its waveform in millivolt, whose it is, and how it came to be."""
+
+from dataclasses import dataclass, field, replace
+from datetime import date, datetime, tzinfo
+from typing import Final
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ecg.errors import MalformedPayload
+from ecg.leads import LEADS
+
+MIN_FS: Final = 50.0
+MAX_FS: Final = 2000.0
+MIN_SECONDS: Final = 2.5
+# Surface ECGs stay within a few mV; electrode offsets within 300 mV (IEC 60601-2-25, 201.12.4.105). Beyond that the
+# unit is wrong or the object is no ECG.
+MAX_MILLIVOLT: Final = 400.0
+
+
+@dataclass(frozen=True, eq=False)
+class Waveform:
+    """The samples of one ECG.
+
+    Attributes:
+        signal: float32 (leads, samples), mV, NaN where nothing was measured; read-only.
+        leads: the lead of each row; no lead stands twice.
+        fs: samples per second and lead, Hz.
+
+    Raises:
+        MalformedPayload: shapes disagree, a lead stands twice, nothing was measured, or a figure is out of range.
+    """
+
+    signal: NDArray[np.float32] = field(repr=False)
+    leads: tuple[str, ...] = field(repr=False)
+    fs: float
+
+    def __post_init__(self) -> None:
+        signal = np.ascontiguousarray(self.signal, dtype=np.float32)
+        if signal.ndim != 2 or signal.shape[0] != len(self.leads) or not self.leads:
+            raise MalformedPayload(f"A waveform of shape {signal.shape} does not fit {len(self.leads)} leads.")
+        if len(set(self.leads)) != len(self.leads):
+            # Other labels are text from the payload, which an error does not repeat.
+            twice = [lead for lead in LEADS if self.leads.count(lead) > 1]
+            raise MalformedPayload(f"A lead stands twice: {', '.join(twice) or 'one of the others'}.")
+        if not MIN_FS <= self.fs <= MAX_FS:
+            raise MalformedPayload(f"A sampling frequency of {self.fs:g} Hz is outside {MIN_FS:g} to {MAX_FS:g} Hz.")
+        if signal.shape[1] < MIN_SECONDS * self.fs:
+            raise MalformedPayload(f"{signal.shape[1] / self.fs:.2f} s are fewer than the {MIN_SECONDS:g} s needed.")
+        if np.isinf(signal).any() or np.isnan(signal).all():
+            raise MalformedPayload("The waveform holds infinite values, or no measured sample at all.")
+        if (peak := float(np.nanmax(np.abs(signal)))) > MAX_MILLIVOLT:
+            raise MalformedPayload(f"A peak of {peak:.0f} mV is no surface ECG: gain or unit must be wrong.")
+        signal.setflags(write=False)
+        object.__setattr__(self, "signal", signal)
+
+    @property
+    def seconds(self) -> float:
+        """Length in seconds."""
+        return float(self.signal.shape[1] / self.fs)
+
+
+@dataclass(frozen=True)
+class Patient:
+    """Whose ECG it is. No field shows in a repr.
+
+    `sex` is 'F', 'M', 'O' or None (DICOM PS3.3 C.7.1.1); `age` is in years, as stated by the source.
+    """
+
+    id: str | None = field(default=None, repr=False)
+    issuer: str | None = field(default=None, repr=False)
+    name: str | None = field(default=None, repr=False)
+    birth_date: date | None = field(default=None, repr=False)
+    sex: str | None = field(default=None, repr=False)
+    age: float | None = field(default=None, repr=False)
+
+    def age_at(self, when: datetime | None) -> float | None:
+        """Age in completed years at `when` by the birth date, else the stated age, else None."""
+        if self.birth_date is None or when is None:
+            return self.age
+        had_birthday = (when.month, when.day) >= (self.birth_date.month, self.birth_date.day)
+        return float(when.year - self.birth_date.year - (not had_birthday))
+
+
+@dataclass(frozen=True)
+class Order:
+    """What the recording was made for: identifiers of order, visit and study. No field shows in a repr."""
+
+    accession_number: str | None = field(default=None, repr=False)
+    accession_issuer: str | None = field(default=None, repr=False)
+    placer_number: str | None = field(default=None, repr=False)
+    filler_number: str | None = field(default=None, repr=False)
+    admission_id: str | None = field(default=None, repr=False)
+    study_uid: str | None = field(default=None, repr=False)
+
+
+@dataclass(frozen=True)
+class Filters:
+    """Filters of the recorder in Hz, the narrowest over all leads; None where the source does not say."""
+
+    high_pass: float | None = None
+    low_pass: float | None = None
+    notch: float | None = None
+
+
+@dataclass(frozen=True)
+class Device:
+    """The recorder, as it names itself: text from the source, so no field shows in a repr."""
+
+    manufacturer: str | None = field(default=None, repr=False)
+    model: str | None = field(default=None, repr=False)
+
+
+@dataclass(frozen=True)
+class Provenance:
+    """How a recording came to us.
+
+    Attributes:
+        reader: the reader's name.
+        digitised: whether the signal was recovered from a picture.
+        series_uid, instance_uid: the source object's DICOM UIDs, where it has some.
+        notes: choices the reader had to make, as sentences for the report.
+    """
+
+    reader: str
+    digitised: bool = False
+    series_uid: str | None = field(default=None, repr=False)
+    instance_uid: str | None = field(default=None, repr=False)
+    notes: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class Recording:
+    """One ECG with all that its source says of it.
+
+    `acquired_at` has no tzinfo where the source names no zone. `statements` are the recorder's own, shown as such and
+    never given to a model.
+    """
+
+    waveform: Waveform
+    provenance: Provenance
+    patient: Patient = Patient()
+    order: Order = Order()
+    acquired_at: datetime | None = field(default=None, repr=False)
+    filters: Filters = Filters()
+    device: Device = Device()
+    statements: tuple[str, ...] = field(default=(), repr=False)
+
+    @property
+    def age(self) -> float | None:
+        """The patient's age in years when the ECG was acquired, or None."""
+        return self.patient.age_at(self.acquired_at)
+
+    def in_zone(self, zone: tzinfo | None) -> "Recording":
+        """Return this recording with `zone` given to an acquisition time that names none."""
+        if zone is None or self.acquired_at is None or self.acquired_at.tzinfo is not None:
+            return self
+        return replace(self, acquired_at=self.acquired_at.replace(tzinfo=zone))

@@ -1,0 +1,87 @@
+"""What goes out: a preliminary report, known by what was read and by whom."""
+
+import hashlib
+import json
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from typing import Final
+from uuid import UUID, uuid5
+
+import numpy as np
+
+from ecg.reading import Reading
+from ecg.recording import Recording
+
+# The root of every id we derive (RFC 9562, 5.5). Changing it would give every known ECG a new id.
+NAMESPACE: Final = UUID("6f0f6f6c-2a5e-5d0b-9b7e-12eadec60001")
+MISSING: Final = -(2**62)  # stands for a sample that was not measured, where an identity is made
+
+
+@dataclass(frozen=True)
+class Sentence:
+    """One sentence of the report, and the ids of the values it stands on."""
+
+    text: str
+    about: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class Picture:
+    """A drawn explanation as PNG bytes."""
+
+    name: str
+    title: str
+    finding: str
+    png: bytes = field(repr=False)
+
+
+@dataclass(frozen=True)
+class Report:
+    """One report, drawn and ready to be encoded.
+
+    `issued` is the time of acceptance, with zone; `status` is 'preliminary' until a physician signs; `release` is the
+    version of the software that wrote it.
+    """
+
+    id: UUID
+    version: int
+    release: str
+    recording: Recording
+    reading: Reading
+    sentences: tuple[Sentence, ...]
+    pictures: tuple[Picture, ...]
+    pdf: bytes = field(repr=False)
+    issued: datetime
+    status: str = "preliminary"
+
+    def __post_init__(self) -> None:
+        if self.issued.tzinfo is None:
+            raise ValueError("the time of issue needs a zone")
+
+
+@dataclass(frozen=True)
+class Receipt:
+    """A destination's word that it holds a report, and under which reference."""
+
+    destination: str
+    reference: str
+
+
+def identity(recording: Recording) -> UUID:
+    """Return the id of an ECG: whose it is, when it was acquired, its decoded samples; not its bytes or lead order.
+
+    A C-STORE changes the bytes of an object (PS3.8 leaves the transfer syntax to the association), never these.
+    """
+    waveform, patient, at = recording.waveform, recording.patient, recording.acquired_at
+    order = sorted(range(len(waveform.leads)), key=waveform.leads.__getitem__)
+    content = hashlib.sha256(json.dumps([sorted(waveform.leads), float(waveform.fs)]).encode())
+    # In whole nanovolts, so that rounding in one encoding or another makes no other ECG of it.
+    nanovolts = np.rint(waveform.signal[order].astype(np.float64) * 1e6)
+    content.update(np.where(np.isnan(nanovolts), MISSING, nanovolts).astype("<i8").tobytes())
+    when = (at.astimezone(UTC) if at and at.tzinfo else at).isoformat() if at else None
+    return uuid5(NAMESPACE, json.dumps([patient.issuer, patient.id, when, content.hexdigest()]))
+
+
+def report_id(recording: Recording, *, models: str, release: str, settings: str = "") -> UUID:
+    """Return the id of the report that these models, this release and these report settings make of a recording."""
+    return uuid5(identity(recording), json.dumps([models, release, settings]))

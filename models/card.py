@@ -1,0 +1,169 @@
+"""What a model declares of itself: findings, thresholds, limits, preparation, origin, figures."""
+
+import hashlib
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Final
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+from ecg.errors import ModelRefused
+from ecg.findings import FINDINGS, Finding
+from ecg.leads import LEADS
+
+LEAST_POSITIVES: Final = 50  # no threshold is set on fewer calibration positives
+
+
+class _Part(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class ScoredFinding(_Part):
+    """One output of the network: its finding, how its logit becomes a probability, and from where it counts.
+
+    probability = 1 / (1 + exp(-(slope * logit + intercept))) (Platt, 1999).
+    """
+
+    code: str
+    slope: float = Field(gt=0)
+    intercept: float
+    threshold: float = Field(gt=0, lt=1)
+    threshold_rule: str
+    positives: int = Field(ge=LEAST_POSITIVES)
+
+    @property
+    def finding(self) -> Finding:
+        """The finding of the vocabulary."""
+        return FINDINGS[self.code]
+
+
+class Limits(_Part):
+    """Outside these the model never runs. Years, seconds, Hz; `least_known` is a share of the 10 s window, per lead."""
+
+    leads: tuple[str, ...] = LEADS
+    least_known: float = Field(default=0.95, gt=0, le=1)
+    least_age: float = 18
+    longest: float = 60
+    least_fs: float = 100
+    highest_high_pass: float = 0.67
+    lowest_low_pass: float = 40
+    digitised: bool = False
+    not_assessed: tuple[str, ...] = ()
+
+
+class Preprocessing(_Part):
+    """The model's own preparation; see models.prepare."""
+
+    fs: int
+    cutoff: float
+    taps: int
+
+
+class Network(_Part):
+    """The architecture, by name, and its shape."""
+
+    kind: str
+    shape: dict[str, Any]
+
+
+class Weights(_Part):
+    """The weights file beside the card."""
+
+    file: str = Field(pattern=r"^[\w.-]+\.safetensors$")
+    sha256: str = Field(pattern=r"^[0-9a-f]{64}$")
+    dtype: str
+    parameters: int
+
+
+class Corpus(_Part):
+    """What the model was trained on and how its truth was made."""
+
+    name: str
+    version: str
+    licence: str
+    citation: tuple[str, ...]
+    train_folds: tuple[int, ...]
+    calibration_fold: int
+    recordings: int
+    label_rule: str
+    left_out: str
+
+
+class Figure(_Part):
+    """A figure that was measured by the card's `figures_command`; `note` says what it must not be taken for."""
+
+    label: str
+    fold: int
+    n: int
+    positives: int
+    auc: float
+    auc_low: float
+    auc_high: float
+    note: str
+
+
+class Card(_Part):
+    """The whole card."""
+
+    name: str
+    version: str
+    arm: str
+    intended_use: str
+    not_for: tuple[str, ...]
+    findings: tuple[ScoredFinding, ...]
+    limits: Limits
+    preparation: Preprocessing
+    network: Network
+    weights: Weights
+    corpus: Corpus
+    figures: tuple[Figure, ...]
+    figures_command: str
+    recipe: dict[str, Any]
+
+    def statements(self) -> tuple[str, ...]:
+        """Return what a report should say of the model, as sentences."""
+        limits = self.limits
+        said = [
+            self.intended_use,
+            *self.not_for,
+            f"Trained on {self.corpus.name} {self.corpus.version}, folds {_listed(self.corpus.train_folds)}; "
+            f"thresholds and calibration tuned on fold {self.corpus.calibration_fold}.",
+            f"Covers ages from {limits.least_age:g} years, {len(limits.leads)} leads, up to {limits.longest:g} s, from "
+            f"{limits.least_fs:g} Hz, high-pass up to {limits.highest_high_pass:g} Hz, low-pass from "
+            f"{limits.lowest_low_pass:g} Hz.",
+        ]
+        if limits.not_assessed:
+            said.append(f"Not assessed: {', '.join(limits.not_assessed)}.")
+        return tuple(said)
+
+
+def _listed(folds: tuple[int, ...]) -> str:
+    return (
+        f"{folds[0]} to {folds[-1]}" if folds == tuple(range(folds[0], folds[-1] + 1)) else ", ".join(map(str, folds))
+    )
+
+
+@dataclass(frozen=True)
+class SignedCard:
+    """A card with the SHA-256 of its file."""
+
+    card: Card
+    digest: str
+
+
+def read_card(path: Path) -> SignedCard:
+    """Read a card.
+
+    Raises:
+        ModelRefused: it is missing, is not JSON, or breaks the card's schema.
+    """
+    try:
+        text = path.read_bytes()
+        card = Card.model_validate_json(text)
+    except OSError as error:
+        raise ModelRefused(f"The card {path.name} cannot be read.") from error
+    except ValidationError as error:
+        raise ModelRefused(f"The card {path.name} breaks its schema at {error.errors()[0]['loc']}.") from error
+    if unknown := [each.code for each in card.findings if each.code not in FINDINGS]:
+        raise ModelRefused(f"The card {path.name} scores findings that are not known: {', '.join(unknown)}.")
+    return SignedCard(card, hashlib.sha256(text).hexdigest())

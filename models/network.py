@@ -1,0 +1,147 @@
+"""One trained network as a Classifier: loads checked weights, scores windows, explains what it asserted."""
+
+import hashlib
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Final
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from safetensors import SafetensorError
+from safetensors.torch import load as load_safetensors
+from torch import Tensor, nn
+
+from ecg.canonical import CanonicalEcg
+from ecg.errors import ModelRefused
+from ecg.findings import Finding
+from ecg.quality import Quality
+from ecg.reading import Abstention, Choice, Explanation, ModelName, Prediction, Score
+from ecg.recording import Recording
+from models import explain
+from models.card import Card, SignedCard, read_card
+from models.limits import first_broken_limit, usable_windows
+from models.nets.resnet1d import ResNet1d, ResNet1dShape
+from models.prepare import Preparation, Prepare
+
+NETS: Final = {"resnet1d": (ResNet1d, ResNet1dShape)}
+WEIGHTS: Final = Path(__file__).parent / "weights"
+
+
+def build(kind: str, shape: dict[str, object]) -> ResNet1d:
+    """Build an untrained network from its name and shape.
+
+    Raises:
+        ModelRefused: no such architecture, or a shape that does not fit it.
+    """
+    if kind not in NETS:
+        raise ModelRefused(f"No network of the kind {kind!r} is known.")
+    make, shape_of = NETS[kind]
+    try:
+        return make(shape_of(**{key: tuple(v) if isinstance(v, list) else v for key, v in shape.items()}))  # type: ignore[arg-type]
+    except (TypeError, ValueError, RuntimeError) as error:
+        raise ModelRefused(f"A {kind} network cannot have the shape that its card says.") from error
+
+
+class NetworkClassifier:
+    """A network with its card. Thread-safe: nothing in it changes after it is made."""
+
+    def __init__(self, signed: SignedCard, network: ResNet1d) -> None:
+        self.card: Card = signed.card
+        self.digest: str = signed.digest
+        self.name = ModelName(signed.card.name, signed.card.version, signed.digest, signed.card.statements())
+        self._network: nn.Module = network.eval().requires_grad_(False)
+        self._features, self._head = network.features, network.head
+        self._prepare = Prepare(Preparation(**signed.card.preparation.model_dump()))
+        self._slope = np.array([each.slope for each in signed.card.findings])
+        self._intercept = np.array([each.intercept for each in signed.card.findings])
+
+    def declines(self, windows: Sequence[CanonicalEcg], recording: Recording, quality: Quality) -> Abstention | None:
+        """Say which limit of the card the recording breaks, or None where it is covered."""
+        return first_broken_limit(self.card.limits, recording, quality)
+
+    def logits(self, windows: Sequence[CanonicalEcg]) -> NDArray[np.float64]:
+        """Return the network's raw outputs, float64 (windows, findings), in the order of the card."""
+        with torch.inference_mode():
+            prepared = self._prepare(*_tensors(windows))
+            return np.asarray(self._network(prepared).double().numpy())
+
+    def probabilities(self, logits: NDArray[np.float64]) -> NDArray[np.float64]:
+        """Return calibrated probabilities for logits (..., findings)."""
+        return np.asarray(1.0 / (1.0 + np.exp(-(self._slope * logits + self._intercept))))
+
+    def predict(self, windows: Sequence[CanonicalEcg], quality: Quality, choice: Choice) -> Prediction:
+        """Score the usable windows, one after the other, and take the median of each finding."""
+        usable = usable_windows(self.card.limits, quality)
+        # One by one, so that a window's score does not depend on its company.
+        logits = np.concatenate([self.logits([windows[index]]) for index in usable])
+        middle = np.median(logits, axis=0)
+        shown = usable[int(np.abs(logits - middle).sum(axis=1).argmin())]
+        scores = tuple(
+            Score(each.finding, float(probability), each.threshold)
+            for each, probability in zip(self.card.findings, self.probabilities(middle), strict=True)
+        )
+        return Prediction(choice, model=self.name, scores=scores, window=shown)
+
+    def explain(self, windows: Sequence[CanonicalEcg], prediction: Prediction) -> tuple[Explanation, ...]:
+        """Explain every finding that is asserted, on the window that is shown: Grad-CAM, then saliency."""
+        codes = [each.code for each in self.card.findings]
+        asserted = [score.finding for score in prediction.asserted]
+        if not asserted:
+            return ()
+        outputs = [codes.index(finding.code) for finding in asserted]
+        signal, mask = _tensors([windows[prediction.window]])
+        with torch.inference_mode():
+            features = self._features(self._prepare(signal, mask)).clone()
+        features = torch.tensor(features.numpy())  # leaves inference mode behind
+        maps = [explain.on_canonical_grid(explain.grad_cam(self._head, features, output)) for output in outputs]
+        gradients = explain.saliency(
+            lambda x: self._network(self._prepare(x, mask.expand(len(outputs), -1, -1))), signal, outputs
+        )
+        made: list[Explanation] = []
+        for finding, cam, gradient in zip(asserted, maps, gradients, strict=True):
+            made.append(_explanation(finding, explain.GRAD_CAM, cam, "logit", prediction.window))
+            made.append(
+                _explanation(finding, explain.SALIENCY, explain.smoothed(gradient), "logit/mV", prediction.window)
+            )
+        return tuple(made)
+
+
+def load(card_path: Path) -> NetworkClassifier:
+    """Load a model by its card: check the digest, read safetensors (never a pickle), build the network.
+
+    Raises:
+        ModelRefused: the card or the weights are missing, changed, or do not fit each other.
+    """
+    signed = read_card(card_path)
+    weights = signed.card.weights
+    try:
+        data = (card_path.parent / weights.file).read_bytes()
+    except OSError as error:
+        raise ModelRefused(f"The weights {weights.file} cannot be read.") from error
+    if (digest := hashlib.sha256(data).hexdigest()) != weights.sha256:
+        raise ModelRefused(f"The weights {weights.file} have SHA-256 {digest[:12]}..., not {weights.sha256[:12]}... .")
+    network = build(signed.card.network.kind, signed.card.network.shape)
+    try:
+        network.load_state_dict({name: tensor.float() for name, tensor in load_safetensors(data).items()}, strict=True)
+    except (SafetensorError, RuntimeError) as error:
+        raise ModelRefused(f"The weights {weights.file} do not fit the network of their card.") from error
+    if network.shape.outputs != (count := len(signed.card.findings)):
+        raise ModelRefused(f"The card {card_path.name} lists {count} findings for {network.shape.outputs} outputs.")
+    return NetworkClassifier(signed, network)
+
+
+def use_threads(threads: int) -> None:
+    """Let torch use so many threads for one ECG. Scores do not depend on it beyond rounding."""
+    torch.set_num_threads(threads)
+
+
+def _tensors(windows: Sequence[CanonicalEcg]) -> tuple[Tensor, Tensor]:
+    signal = torch.from_numpy(np.stack([window.signal for window in windows]))
+    return signal, torch.from_numpy(np.stack([window.mask for window in windows]))
+
+
+def _explanation(finding: Finding, method: str, relevance: NDArray[np.float32], unit: str, window: int) -> Explanation:
+    peak = float(relevance.max())
+    scaled = relevance / np.float32(peak) if peak > 0 else relevance
+    return Explanation(finding, method, scaled, peak, unit, window)

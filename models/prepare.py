@@ -1,0 +1,57 @@
+"""From the canonical tensor to what a network eats, as a part of it: differentiable, and the same in training."""
+
+from dataclasses import dataclass
+
+import torch
+from scipy.signal import firwin
+from torch import Tensor, nn
+from torch.nn import functional
+
+from ecg.canonical import FS
+
+
+@dataclass(frozen=True)
+class Preparation:
+    """How a model wants its input: low-passed at `cutoff` Hz by a symmetric FIR of `taps`, then thinned to `fs` Hz.
+
+    The mean of what is known of each lead is taken off; amplitudes stay in millivolt, what is unknown becomes 0.
+    """
+
+    fs: int = 100
+    cutoff: float = 45.0
+    taps: int = 101
+
+    def __post_init__(self) -> None:
+        if FS % self.fs or not self.taps % 2 or not 0 < self.cutoff < self.fs / 2:
+            raise ValueError(f"cannot thin {FS} Hz to {self.fs} Hz with {self.taps} taps and {self.cutoff} Hz")
+
+    @property
+    def step(self) -> int:
+        """Canonical samples per prepared sample."""
+        return FS // self.fs
+
+
+class Prepare(nn.Module):
+    """(batch, leads, 5000) mV at 500 Hz and its mask, to (batch, leads, 5000 / step) mV."""
+
+    kernel: Tensor
+
+    def __init__(self, preparation: Preparation) -> None:
+        super().__init__()
+        self.preparation = preparation
+        taps = firwin(preparation.taps, preparation.cutoff, fs=FS)
+        self.register_buffer("kernel", torch.tensor(taps, dtype=torch.float32), persistent=False)
+
+    def forward(self, signal: Tensor, mask: Tensor) -> Tensor:
+        """Prepare `signal` float32 with `mask` bool, both (batch, leads, samples)."""
+        batch, leads, samples = signal.shape
+        signal = (signal - _mean(signal, mask)) * mask  # an offset would ring into what is known beside a gap
+        rows = functional.pad(signal.reshape(batch * leads, 1, samples), [len(self.kernel) // 2] * 2, "replicate")
+        # The filter is evaluated only where a sample is kept: faster than a one-channel convolution.
+        thin = (rows.unfold(-1, len(self.kernel), self.preparation.step) @ self.kernel).reshape(batch, leads, -1)
+        known = mask[..., :: self.preparation.step].to(thin.dtype)
+        return (thin - _mean(thin, known)) * known
+
+
+def _mean(signal: Tensor, known: Tensor) -> Tensor:
+    return (signal * known).sum(dim=-1, keepdim=True) / known.sum(dim=-1, keepdim=True).clamp(min=1.0)

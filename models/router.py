@@ -1,0 +1,64 @@
+"""Which model reads a recording, and why: a pure function of what the recording offers and what the cards ask."""
+
+import hashlib
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from ecg.canonical import CanonicalEcg
+from ecg.ports import Arm, Classifier
+from ecg.quality import Quality
+from ecg.reading import Abstention, Choice, Explanation, Prediction
+from ecg.recording import Recording
+
+
+@dataclass(frozen=True)
+class Chosen:
+    """An arm that reads."""
+
+    classifier: Classifier
+    choice: Choice
+
+    def predict(self, windows: Sequence[CanonicalEcg], quality: Quality) -> Prediction:
+        return self.classifier.predict(windows, quality, self.choice)
+
+    def explain(self, windows: Sequence[CanonicalEcg], prediction: Prediction) -> tuple[Explanation, ...]:
+        return self.classifier.explain(windows, prediction)
+
+
+@dataclass(frozen=True)
+class Abstaining:
+    """An arm that does not read, and says why."""
+
+    abstention: Abstention
+    models: str
+
+    def predict(self, windows: Sequence[CanonicalEcg], quality: Quality) -> Prediction:
+        return Prediction(Choice(self.abstention.reason, self.models), abstention=self.abstention)
+
+    def explain(self, windows: Sequence[CanonicalEcg], prediction: Prediction) -> tuple[Explanation, ...]:
+        return ()
+
+
+class CardRouter:
+    """Takes the first classifier whose card covers the recording; where none does, the first one's reason stands.
+
+    Args:
+        arms: name of the arm, as in its card, and its classifier; in the order of preference, at least one.
+    """
+
+    def __init__(self, arms: Sequence[tuple[str, Classifier]]) -> None:
+        if not arms:
+            raise ValueError("a router needs at least one model")
+        self._arms = tuple(arms)
+        self.digest = hashlib.sha256("\0".join(each.digest for _, each in arms).encode()).hexdigest()
+
+    def route(self, windows: Sequence[CanonicalEcg], recording: Recording, quality: Quality) -> Arm:
+        """Choose the arm."""
+        reasons: list[Abstention] = []
+        for name, classifier in self._arms:
+            declined = classifier.declines(windows, recording, quality)
+            if declined is None:
+                why = f"The {name} model was chosen: its card covers this recording."
+                return Chosen(classifier, Choice(why, self.digest))
+            reasons.append(declined)
+        return Abstaining(reasons[0], self.digest)

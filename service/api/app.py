@@ -1,0 +1,68 @@
+"""The HTTP application: routes, health, and every refusal in one form."""
+
+import logging
+from http import HTTPStatus
+from typing import Final
+
+from fastapi import FastAPI, Request
+from fastapi.exceptions import RequestValidationError
+from fastapi.responses import JSONResponse, Response
+from starlette.exceptions import HTTPException
+from starlette.middleware.trustedhost import TrustedHostMiddleware
+
+from ecg.errors import EcgError
+from service.api import fhir, reports
+from service.api.problems import of_error, problem
+from service.intake import Intake
+from service.release import RELEASE
+
+# A page in a browser may not reach a loopback service under a name of its own (DNS rebinding).
+HOSTS: Final = ["localhost", "127.0.0.1", "[::1]"]
+
+log = logging.getLogger(__name__)
+
+
+def build_app(intake: Intake) -> FastAPI:
+    """Build the application around an intake. It is ready when it is built: the models are loaded."""
+    app = FastAPI(
+        title="Twelvelead",
+        version=RELEASE,
+        description="Preliminary ECG reports. Not a cleared medical device: for research and evaluation only.",
+        docs_url=None,  # the page would load scripts from elsewhere
+        redoc_url=None,
+    )
+    app.add_middleware(TrustedHostMiddleware, allowed_hosts=HOSTS)
+    app.include_router(reports.routes(intake))
+    app.include_router(fhir.routes(intake))
+
+    @app.get("/health/live", tags=["health"])
+    def live() -> JSONResponse:
+        """The process answers."""
+        return JSONResponse({"status": "live"})
+
+    @app.get("/health/ready", tags=["health"])
+    def ready() -> JSONResponse:
+        """The models are loaded and the store takes files."""
+        intake.store.check()
+        return JSONResponse({"status": "ready"})
+
+    @app.exception_handler(EcgError)
+    def refused(request: Request, error: EcgError) -> Response:
+        return of_error(request, error)
+
+    @app.exception_handler(RequestValidationError)
+    def invalid(request: Request, error: RequestValidationError) -> Response:
+        return problem(request, HTTPStatus.NOT_FOUND, "unknown-report", "A report's id is a UUID.")
+
+    @app.exception_handler(HTTPException)
+    def unrouted(request: Request, error: HTTPException) -> Response:
+        status = HTTPStatus(error.status_code)
+        return problem(request, status, status.phrase.lower().replace(" ", "-"), status.description or status.phrase)
+
+    @app.exception_handler(Exception)
+    def failed(request: Request, error: Exception) -> Response:
+        # The outermost boundary: the class and the place are logged, never the text, which may hold a patient's data.
+        log.error("unhandled %s", type(error).__name__)
+        return problem(request, HTTPStatus.INTERNAL_SERVER_ERROR, "internal", "It failed here; nothing was issued.")
+
+    return app

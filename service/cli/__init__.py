@@ -1,0 +1,1 @@
+"""The command line: read a file, serve the API, list the formats."""

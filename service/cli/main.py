@@ -1,0 +1,102 @@
+"""The command `twelvelead`. What a command needs is imported when it runs, so that --help is quick."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+EXIT_PAYLOAD = 65  # sysexits.h: the input data was wrong
+EXIT_SETUP = 78  # sysexits.h: something is not configured right
+EXIT_OTHER = 70  # sysexits.h: a fault in the software
+
+app = typer.Typer(
+    help="Read ECGs and report on them. Not a cleared medical device: for research and evaluation only.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,  # a traceback with locals would print patients' data
+)
+
+
+@app.command()
+def read(
+    file: Annotated[Path, typer.Argument(help="The ECG; `twelvelead formats` lists what is read.")],
+    out: Annotated[
+        Path, typer.Option("--out", "-o", help="Directory for report.pdf, bundle.json and pictures.")
+    ] = Path("twelvelead-report"),
+    issued: Annotated[
+        str, typer.Option(help="Time of issue, ISO 8601 with zone, such as 2026-01-31T12:00:00Z; default: now.")
+    ] = "",
+) -> None:
+    """Read one ECG file and write its report."""
+    from service.cli.read import read_file
+
+    at = _time(issued) if issued else datetime.now(UTC)
+    with errors_told():
+        read_file(file, out, at)
+
+
+@app.command()
+def serve(
+    host: Annotated[str | None, typer.Option(help="Loopback address to listen on. [TWELVELEAD_HOST]")] = None,
+    port: Annotated[int | None, typer.Option(help="Port to listen on. [TWELVELEAD_PORT]")] = None,
+) -> None:
+    """Serve the HTTP API on loopback."""
+    from service.cli.serve import serve as run
+    from service.settings import load_settings
+
+    chosen = {key: value for key, value in (("host", host), ("port", port)) if value is not None}
+    with errors_told():
+        run(load_settings(**chosen))
+
+
+@app.command()
+def formats() -> None:
+    """List the formats that are read."""
+    from adapters.readers import READERS
+
+    for reader in READERS:
+        typer.echo(reader.name)
+
+
+@app.callback(invoke_without_command=True)
+def main(version: Annotated[bool, typer.Option("--version", help="Print the version.")] = False) -> None:
+    """Read ECGs and report on them. Not a cleared medical device: for research and evaluation only."""
+    from service.logs import set_up_logs
+
+    set_up_logs()
+    if version:
+        from service.release import RELEASE
+
+        typer.echo(RELEASE)
+
+
+@contextmanager
+def errors_told() -> Iterator[None]:
+    """The outermost boundary of the process: an error becomes a line that says what to do, and an exit code."""
+    from ecg.errors import EcgError, PayloadError
+
+    try:
+        yield
+    except EcgError as error:
+        typer.secho(f"{error.code}: {error}", fg="red", err=True)
+        raise typer.Exit(EXIT_PAYLOAD if isinstance(error, PayloadError) else EXIT_SETUP) from error
+    except OSError as error:
+        typer.secho(f"file: {error.strerror or type(error).__name__}", fg="red", err=True)
+        raise typer.Exit(EXIT_SETUP) from error
+    except Exception as error:
+        # Its text may hold a patient's data: the class is named, no more.
+        typer.secho(f"internal: {type(error).__name__}; nothing was issued", fg="red", err=True)
+        raise typer.Exit(EXIT_OTHER) from error
+
+
+def _time(text: str) -> datetime:
+    try:
+        at = datetime.fromisoformat(text)
+    except ValueError as error:
+        raise typer.BadParameter("--issued needs an ISO 8601 time, such as 2026-01-31T12:00:00Z.") from error
+    if at.tzinfo is None:
+        raise typer.BadParameter("--issued needs a zone, such as the Z in 2026-01-31T12:00:00Z.")
+    return at

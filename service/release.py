@@ -1,0 +1,5 @@
+"""The version of this release."""
+
+from typing import Final
+
+RELEASE: Final = "0.1.0"

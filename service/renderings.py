@@ -1,0 +1,71 @@
+"""A report in all the forms that leave the service: PDF, FHIR Bundle, JSON, PNG."""
+
+import json
+from typing import Any
+
+from adapters.fhir.bundle import encode
+from adapters.fhir.frame import FhirSettings
+from ecg.reading import Prediction
+from ecg.report import Report
+
+PDF = "report.pdf"
+BUNDLE = "bundle.json"
+SUMMARY = "report.json"
+
+
+def renderings(report: Report, settings: FhirSettings) -> dict[str, bytes]:
+    """Return file name and bytes of each rendering."""
+    files = {PDF: report.pdf, BUNDLE: encode(report, settings), SUMMARY: _json(summary(report))}
+    return files | {picture_name(picture.name): picture.png for picture in report.pictures}
+
+
+def picture_name(name: str) -> str:
+    """Return the file name of a picture."""
+    return f"{name}.png"
+
+
+def summary(report: Report) -> dict[str, Any]:
+    """Return what a client needs to know of a report, as plain data. It names no patient."""
+    prediction = report.reading.prediction
+    return {
+        "id": str(report.id),
+        "version": report.version,
+        "status": report.status,
+        "issued": report.issued.isoformat(),
+        "release": report.release,
+        "sentences": [{"text": each.text, "about": list(each.about)} for each in report.sentences],
+        "prediction": _prediction(prediction),
+        "window": {
+            "start": report.reading.shown.start,
+            "derived": list(report.reading.shown.derived),
+            "windows": len(report.reading.windows),
+        },
+        "pictures": [
+            {"file": picture_name(each.name), "title": each.title, "finding": each.finding} for each in report.pictures
+        ],
+    }
+
+
+def _prediction(prediction: Prediction) -> dict[str, Any]:
+    said: dict[str, Any] = {"why": prediction.choice.why, "model": None, "scores": [], "abstention": None}
+    if prediction.abstention is not None:
+        said["abstention"] = {"code": prediction.abstention.code, "reason": prediction.abstention.reason}
+    if prediction.model is not None:
+        model = prediction.model
+        said["model"] = {"name": model.name, "version": model.version, "card_sha256": model.digest}
+        said["scores"] = [
+            {
+                "finding": each.finding.code,
+                "name": each.finding.name,
+                "probability": round(each.probability, 4),
+                "threshold": each.threshold,
+                "reached": each.reached,
+                "asserted": each.asserted,
+            }
+            for each in prediction.scores
+        ]
+    return said
+
+
+def _json(value: dict[str, Any]) -> bytes:
+    return (json.dumps(value, indent=1, ensure_ascii=False) + "\n").encode()

@@ -1,0 +1,70 @@
+"""Every setting, read from the environment (TWELVELEAD_...) and nowhere else."""
+
+from datetime import tzinfo
+from functools import cached_property
+from ipaddress import ip_address
+from pathlib import Path
+from typing import Annotated
+from zoneinfo import ZoneInfo
+
+from pydantic import AfterValidator, Field, ValidationError
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+from ecg.errors import SetupError
+
+
+def _loopback(host: str) -> str:
+    if host != "localhost" and not ip_address(host).is_loopback:
+        raise ValueError("only a loopback address can be served: there is no authentication yet")
+    return host
+
+
+def _known_zone(name: str) -> str:
+    if name:
+        ZoneInfo(name)
+    return name
+
+
+class Settings(BaseSettings):
+    """What an operator may set. Each field is the environment variable TWELVELEAD_<FIELD> in capitals."""
+
+    model_config = SettingsConfigDict(env_prefix="TWELVELEAD_", extra="forbid", frozen=True)
+
+    data: Path = Field(
+        default=Path.home() / ".local/share/twelvelead", description="Directory in which issued reports are kept."
+    )
+    host: Annotated[str, AfterValidator(_loopback)] = Field(
+        default="127.0.0.1", description="Address of the HTTP listener; loopback only."
+    )
+    port: int = Field(default=8080, ge=0, le=65535, description="Port of the HTTP listener; 0 takes a free one.")
+    site_zone: Annotated[str, AfterValidator(_known_zone)] = Field(
+        default="",
+        description="Time zone of recordings that name none, such as Europe/Rome; empty: they stay without a zone.",
+    )
+    patient_systems: dict[str, str] = Field(
+        default={},
+        description='FHIR identifier system of each issuer of patient ids, as JSON: {"HOSPITAL": "urn:oid:1.2.3"}.',
+    )
+    threads: int = Field(default=1, ge=1, le=64, description="Threads that the network may use for one ECG.")
+    max_payload_mb: int = Field(default=64, ge=1, le=1024, description="Largest payload that is taken, in MB.")
+    weights: Path | None = Field(default=None, description="Directory of model cards; empty: those of the release.")
+
+    @cached_property
+    def zone(self) -> tzinfo | None:
+        """The site's zone, or None."""
+        return ZoneInfo(self.site_zone) if self.site_zone else None
+
+
+def load_settings(**chosen: str | int) -> Settings:
+    """Read the settings; what is `chosen` on the command line comes before the environment.
+
+    Raises:
+        SetupError: one of them is wrong; the message names it and says why.
+    """
+    try:
+        return Settings(**chosen)  # type: ignore[arg-type]  # pydantic checks them
+    except (ValidationError, ValueError) as error:
+        if not isinstance(error, ValidationError):
+            raise SetupError("A setting cannot be read; `docs/configuration.md` lists them.") from error
+        wrong = "; ".join(f"TWELVELEAD_{str(each['loc'][0]).upper()}: {each['msg']}" for each in error.errors())
+        raise SetupError(f"These settings are wrong: {wrong}") from error

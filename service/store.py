@@ -1,0 +1,114 @@
+"""Keeps issued reports in a folder: whole or not at all, and on disk before anyone is told."""
+
+import os
+import shutil
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Final
+from uuid import UUID, uuid4
+
+from ecg.errors import Overloaded
+
+REPORTS: Final = "reports"  # reports/<report id>/<file>
+RESOURCES: Final = "resources"  # resources/<type>/<id>.json
+IDENTITIES: Final = "identities"  # identities/<ECG's identity>, holding the report id
+UNFINISHED: Final = "unfinished"
+
+
+class Store:
+    """A folder of reports. Files are readable by their owner alone: they hold patients' data."""
+
+    def __init__(self, directory: Path) -> None:
+        self._at = directory
+        for each in (directory, *(directory / name for name in (REPORTS, RESOURCES, IDENTITIES, UNFINISHED))):
+            each.mkdir(parents=True, exist_ok=True, mode=0o700)
+
+    def report_of(self, identity: UUID) -> UUID | None:
+        """Return the id of the first report on an ECG, or None where there is none."""
+        path = self._at / IDENTITIES / str(identity)
+        return UUID(path.read_text()) if path.is_file() else None
+
+    def put(self, identity: UUID, report_id: UUID, files: Mapping[str, bytes], resources: Mapping[str, bytes]) -> None:
+        """Keep a report's files, its FHIR resources ('type/id' to JSON), and that the ECG has it. Twice does no harm.
+
+        Raises:
+            Overloaded: the disk does not take them; nothing is announced.
+        """
+        try:
+            self._put_folder(self._at / REPORTS / str(report_id), files)
+            for name, data in resources.items():
+                self._put_file(self._at / RESOURCES / f"{name}.json", data)
+            # Last, since it is what makes the report findable by its ECG.
+            self._put_file(self._at / IDENTITIES / str(identity), str(report_id).encode())
+        except OSError as error:
+            raise Overloaded("The report cannot be kept: the disk refused it.") from error
+
+    def file(self, report_id: UUID, name: str) -> bytes | None:
+        """Return a file of a report, or None where there is none."""
+        path = self._at / REPORTS / str(report_id) / name
+        return path.read_bytes() if path.is_file() else None
+
+    def resource(self, kind: str, resource_id: UUID) -> bytes | None:
+        """Return a FHIR resource as JSON, or None where there is none."""
+        path = self._at / RESOURCES / kind / f"{resource_id}.json"
+        return path.read_bytes() if path.is_file() else None
+
+    def check(self) -> None:
+        """Write, sync and remove a file.
+
+        Raises:
+            Overloaded: the disk does not take it.
+        """
+        probe = self._at / UNFINISHED / uuid4().hex
+        try:
+            _write(probe, b"ready?")
+            probe.unlink()
+        except OSError as error:
+            raise Overloaded("The store takes no files.") from error
+
+    def _put_folder(self, home: Path, files: Mapping[str, bytes]) -> None:
+        if home.exists():
+            return
+        draft = self._at / UNFINISHED / uuid4().hex
+        draft.mkdir(mode=0o700)
+        try:
+            for name, data in files.items():
+                _write(draft / name, data)
+            _sync(draft)
+            draft.rename(home)
+        except OSError:
+            shutil.rmtree(draft, ignore_errors=True)
+            if not home.exists():  # else another request was quicker with the same report
+                raise
+        _sync(home.parent)
+
+    def _put_file(self, path: Path, data: bytes) -> None:
+        """Put a file in place, unless one stands there: the first one stays."""
+        if path.exists():
+            return
+        draft = self._at / UNFINISHED / uuid4().hex
+        _write(draft, data)
+        path.parent.mkdir(mode=0o700, exist_ok=True)
+        try:
+            os.link(draft, path)
+        except FileExistsError:
+            return
+        finally:
+            draft.unlink()
+        _sync(path.parent)
+
+
+def _write(path: Path, data: bytes) -> None:
+    path.parent.mkdir(mode=0o700, exist_ok=True)
+    with os.fdopen(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "wb") as file:
+        file.write(data)
+        file.flush()
+        os.fsync(file.fileno())
+
+
+def _sync(directory: Path) -> None:
+    handle = os.open(directory, os.O_RDONLY)
+    try:
+        os.fsync(handle)
+    finally:
+        os.close(handle)

@@ -1,0 +1,19 @@
+"""One golden payload for each reader, found where its makers publish it: no recording is committed here."""
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Final
+
+from pydicom.data import get_testdata_file
+
+from ecg.payload import Payload
+
+
+def _dicom_waveform() -> Payload:
+    path = get_testdata_file("waveform_ecg.dcm", download=False)
+    return Payload(Path(str(path)).read_bytes(), "application/dicom")
+
+
+GOLDEN: Final[dict[str, Callable[[], Payload]]] = {
+    "DICOM 12-lead ECG waveform": _dicom_waveform,
+}

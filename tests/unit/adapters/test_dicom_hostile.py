@@ -1,0 +1,92 @@
+"""Hostile DICOM files end quickly, in one of our errors, in bounded memory."""
+
+import struct
+import time
+import tracemalloc
+import zlib
+
+import pytest
+
+from adapters.dicom import elements
+from adapters.readers import READERS, read
+from ecg.errors import MalformedPayload, PayloadError, UnknownFormat
+from ecg.payload import Payload
+from tests.golden.dicom_files import DEFLATED, EXPLICIT, IMPLICIT, square_wave, to_bytes, twelve_lead_dataset
+
+MEGABYTE = 1024 * 1024
+
+
+def part10(syntax: str | None, body: bytes) -> bytes:
+    value = (syntax or "").encode() + b"\0" * (len(syntax or "") % 2)
+    meta = struct.pack("<HH2sH", 2, 0x10, b"UI", len(value)) + value if syntax else b""
+    return b"\0" * 128 + b"DICM" + meta + body
+
+
+def refused_within(data: bytes, seconds: float = 5, kind: type[PayloadError] = PayloadError) -> None:
+    began = time.perf_counter()
+    with pytest.raises(kind):
+        read(Payload(data))
+    assert time.perf_counter() - began < seconds
+
+
+@pytest.mark.parametrize("depth", [50, 5_000, 50_000])
+def test_sequences_nested_without_end_are_refused(depth: int) -> None:
+    opening = struct.pack("<HH2sHI", 0x5400, 0x0100, b"SQ", 0, 0xFFFFFFFF) + struct.pack(
+        "<HHI", 0xFFFE, 0xE000, 0xFFFFFFFF
+    )
+    refused_within(part10(EXPLICIT, opening * depth))
+
+
+def test_a_megabyte_of_empty_items_is_refused() -> None:
+    opening = struct.pack("<HH2sHI", 0x5400, 0x0100, b"SQ", 0, 0xFFFFFFFF)
+    refused_within(part10(EXPLICIT, opening + struct.pack("<HHI", 0xFFFE, 0xE000, 0) * (MEGABYTE // 32)), seconds=15)
+
+
+def test_a_deflate_bomb_is_refused_before_it_unfolds(monkeypatch: pytest.MonkeyPatch) -> None:
+    squeeze = zlib.compressobj(9, zlib.DEFLATED, -zlib.MAX_WBITS)
+    bomb = squeeze.compress(b"\0" * (40 * MEGABYTE)) + squeeze.flush()
+    monkeypatch.setattr(elements, "MAX_INFLATED", 2 * MEGABYTE)
+    tracemalloc.start()
+    refused_within(part10(DEFLATED, bomb), kind=MalformedPayload)
+    assert tracemalloc.get_traced_memory()[1] < 20 * MEGABYTE
+    tracemalloc.stop()
+
+
+def test_a_truncated_deflated_file_is_refused() -> None:
+    refused_within(to_bytes(twelve_lead_dataset(square_wave()), DEFLATED)[:-20], kind=MalformedPayload)
+
+
+@pytest.mark.parametrize("length", [0xFFFFFFFE, 0x7FFFFFFF])
+def test_an_element_longer_than_the_file_is_refused(length: int) -> None:
+    refused_within(part10(EXPLICIT, struct.pack("<HH2sHI", 0x5400, 0x0100, b"SQ", 0, length) + b"x" * 100))
+    refused_within(part10(IMPLICIT, struct.pack("<HHI", 0x5400, 0x0100, length) + b"x" * 100))
+
+
+def test_a_file_cut_in_its_last_element_is_not_read_in_part() -> None:
+    ds = twelve_lead_dataset(square_wave())
+    ds.add_new(0x7FDF0010, "OB", b"x" * 100)
+    with pytest.raises(MalformedPayload, match="ends within element"):
+        read(Payload(to_bytes(ds)[:-10]))
+
+
+@pytest.mark.parametrize("syntax", ["1.2.840.10008.1.2.4.70", "1.2.3", None])
+def test_encapsulated_or_unknown_transfer_syntaxes_are_refused(syntax: str | None) -> None:
+    refused_within(part10(syntax, b"\0" * 64), kind=PayloadError if syntax is None else UnknownFormat)
+
+
+@pytest.mark.parametrize(
+    "data", [b"x", b"DICM", b"\0" * 128 + b"DIC", b"\x08\0\x05\0CS" * 40, b"%PDF-1.7" + b" " * 200]
+)
+def test_what_is_no_dicom_file_is_not_claimed(data: bytes) -> None:
+    assert not any(reader.claims(Payload(data)) for reader in READERS if reader.name.startswith("DICOM"))
+    refused_within(data, kind=UnknownFormat)
+
+
+def test_a_foreign_error_becomes_ours_without_its_text(monkeypatch: pytest.MonkeyPatch) -> None:
+    def fail(*_: object) -> None:
+        raise MemoryError("Example^Eve")
+
+    monkeypatch.setattr(elements, "read_dataset", fail)
+    with pytest.raises(MalformedPayload, match="MemoryError") as caught:
+        read(Payload(to_bytes(twelve_lead_dataset(square_wave()))))
+    assert "Eve" not in str(caught.value) and isinstance(caught.value.__cause__, MemoryError)

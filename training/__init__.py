@@ -1,0 +1,1 @@
+"""Makes what models/ loads: from the corpus through fit, calibrate and evaluate to weights and card."""

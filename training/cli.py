@@ -1,0 +1,87 @@
+"""The training commands: fit, calibrate, export, evaluate."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+app = typer.Typer(help="Train, calibrate, evaluate and export the models.", no_args_is_help=True)
+
+CorpusOption = Annotated[
+    Path, typer.Option("--corpus", help="PTB-XL in its official layout.", exists=True, file_okay=False)
+]
+RecipeArgument = Annotated[
+    Path, typer.Argument(help="A recipe, such as training/recipes/twelve-lead.toml.", exists=True)
+]
+OutOption = Annotated[Path, typer.Option("--out", help="Where the run keeps checkpoint, log, weights and tensors.")]
+
+
+@app.command()
+def fit(recipe: RecipeArgument, corpus: CorpusOption, out: OutOption) -> None:
+    """Fit a network. Run it again with the same --out to go on after a kill."""
+    from training.corpus import Corpus
+    from training.fit import fit as run
+    from training.fit import load_data
+    from training.recipe import read_recipe
+
+    plan = read_recipe(recipe)
+    typer.echo(f"averaged weights: {run(load_data(Corpus(corpus), plan, out), plan, out)}")
+
+
+@app.command()
+def calibrate(recipe: RecipeArgument, corpus: CorpusOption, out: OutOption) -> None:
+    """Set calibration and thresholds of a fitted run on the recipe's calibration fold."""
+    from training.calibrate import calibrate as run
+    from training.corpus import Corpus, prepared
+    from training.recipe import read_recipe
+
+    plan, source = read_recipe(recipe), Corpus(corpus)
+    entries = source.fold(plan.calibration_fold)
+    signals = prepared(source, entries, plan.preparation, out)
+    typer.echo(run(plan, out, signals, source.targets(entries)).read_text(encoding="utf-8"))
+
+
+@app.command()
+def export(
+    recipe: RecipeArgument,
+    corpus: CorpusOption,
+    out: OutOption,
+    to: Annotated[Path, typer.Option(help="Where weights and card are written.")] = Path("models/weights"),
+) -> None:
+    """Write the weights and the card of a calibrated run."""
+    from training.corpus import Corpus
+    from training.evaluate import table
+    from training.export import export as run
+    from training.recipe import read_recipe
+
+    path, rows = run(read_recipe(recipe), out, Corpus(corpus), to)
+    typer.echo(f"{table(rows)}\ncard: {path}")
+
+
+@app.command()
+def evaluate(
+    corpus: CorpusOption,
+    fold: Annotated[int, typer.Option(help="Which of PTB-XL's folds to measure on.")],
+    json_file: Annotated[Path | None, typer.Option("--json", help="Also write the rows to this file.")] = None,
+    weights: Annotated[Path, typer.Option(help="The directory of the cards.")] = Path("models/weights"),
+    high_rate: Annotated[bool, typer.Option("--high-rate", help="Read the 500 Hz signals.")] = False,
+) -> None:
+    """Print, per arm and label, the AUC with its 95 % bootstrap interval, and what the threshold does."""
+    from models.network import load
+    from training.corpus import Corpus
+    from training.evaluate import evaluate as run
+    from training.evaluate import table, write_json
+
+    source = Corpus(corpus, high_rate=high_rate)
+    try:
+        rows = [row for card in sorted(weights.glob("*.json")) for row in run(load(card), source, fold)]
+    except ValueError as error:
+        raise typer.BadParameter(str(error)) from error
+    typer.echo(table(rows))
+    if json_file is not None:
+        write_json(rows, json_file)
+
+
+@app.callback()
+def main() -> None:
+    """Train, calibrate, evaluate and export the models."""

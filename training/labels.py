@@ -1,0 +1,47 @@
+"""The truth of PTB-XL: which findings a recording's statements mean.
+
+Rule: a statement counts at any likelihood (the benchmark's rule: Strodthoff et al., IEEE JBHI 2021, section II).
+"""
+
+import ast
+import csv
+from pathlib import Path
+from typing import Final
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ecg.findings import CD, HYP, ISCHAEMIA, MI, MI_OR_STTC, NORM, STTC
+
+RULE: Final = (
+    "A statement counts at any likelihood. NORM, MI, STTC, CD, HYP: a diagnostic statement of that superclass "
+    "(scp_statements.csv). MI-or-STTC: either. ischaemia: a statement whose code begins with ISC (ISC_, ISCAL, ISCAN, "
+    "ISCAS, ISCIL, ISCIN, ISCLA)."
+)
+TARGETS: Final = (NORM, MI, STTC, CD, HYP, MI_OR_STTC, ISCHAEMIA)
+SUPERCLASSES: Final = (NORM, MI, STTC, CD, HYP)
+ISCHAEMIA_PREFIX: Final = "ISC"
+
+
+class Statements:
+    """The table of statements, scp_statements.csv: which superclass each one belongs to."""
+
+    def __init__(self, path: Path) -> None:
+        with path.open(newline="", encoding="utf-8") as file:
+            rows = list(csv.DictReader(file))
+        self.codes: tuple[str, ...] = tuple(row[""] for row in rows)
+        self._superclass = {row[""]: row["diagnostic_class"] for row in rows if row["diagnostic"] == "1.0"}
+
+    def targets(self, scp_codes: str) -> NDArray[np.bool_]:
+        """Return which of TARGETS the field `scp_codes` means, bool (targets,)."""
+        stated = set(ast.literal_eval(scp_codes))
+        supers = {self._superclass[code] for code in stated if code in self._superclass}
+        found = [finding.code in supers for finding in SUPERCLASSES]
+        found.append(bool(supers & {MI.code, STTC.code}))
+        found.append(any(code.startswith(ISCHAEMIA_PREFIX) for code in stated))
+        return np.array(found, dtype=bool)
+
+    def statements(self, scp_codes: str) -> NDArray[np.bool_]:
+        """Return which statements are made, bool (statements,): helpers in training, never shipped."""
+        stated = set(ast.literal_eval(scp_codes))
+        return np.array([code in stated for code in self.codes], dtype=bool)
