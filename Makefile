@@ -5,7 +5,7 @@ VENV ?= .venv
 # Another wheel index for torch, e.g. TORCH_INDEX=https://download.pytorch.org/whl/cpu
 TORCH_INDEX ?=
 BIN = $(VENV)/bin
-PIP = $(BIN)/pip --disable-pip-version-check install --quiet -c constraints.txt $(if $(TORCH_INDEX),--extra-index-url $(TORCH_INDEX))
+PIP = $(BIN)/pip --disable-pip-version-check install -qq -c constraints.txt $(if $(TORCH_INDEX),--extra-index-url $(TORCH_INDEX))
 OUT ?= out/demo
 
 .DEFAULT_GOAL := help
@@ -56,6 +56,7 @@ fuzz: $(VENV)/.developer ## Feed every reader many more broken payloads than the
 
 docs: $(VENV)/.developer ## Write the generated pages anew
 	@$(BIN)/python -m tools.document_settings > docs/configuration.md
+	@$(BIN)/python -m tools.document_models > docs/model-card.md
 
 clean: ## Remove what was set up and made here
 	rm -rf $(VENV) .peers out build *.egg-info .mypy_cache .ruff_cache .pytest_cache .hypothesis

@@ -29,6 +29,7 @@ from ecg.report import Report, report_id
 from models.network import WEIGHTS, load, use_threads
 from models.router import CardRouter
 from service.drawing.pages import Content, draw_pages
+from service.drawing.paper import Papers
 from service.drawing.pictures import pictures
 from service.pipeline import interpret
 from service.release import RELEASE
@@ -72,9 +73,12 @@ def one_reading(payload: Payload, router: CardRouter, stages: Stages) -> Report:
     explanations = stages.run("explain", lambda: arm.explain(windows, prediction))
     reading = Reading(windows, quality, prediction, explanations)
     said = sentences(recording, reading)
-    drawn = stages.run("draw pictures (PNG)", lambda: pictures(reading))
+    papers = Papers(reading.shown)
+    drawn = stages.run("draw pictures (PNG)", lambda: pictures(reading, papers))
     known_as = report_id(recording, models=prediction.choice.models, release=RELEASE)
-    pdf = stages.run("draw pages (PDF)", lambda: draw_pages(Content(known_as, recording, reading, said, ISSUED)))
+    pdf = stages.run(
+        "draw pages (PDF)", lambda: draw_pages(Content(known_as, recording, reading, papers, said, ISSUED))
+    )
     report = Report(known_as, 1, RELEASE, recording, reading, said, drawn, pdf, ISSUED)
     stages.run("encode (FHIR)", lambda: encode(report))
     return report
@@ -99,7 +103,9 @@ def bench(title: str, payload: Payload, router: CardRouter) -> None:
     stages = Stages()
     for _ in range(REPEATS):
         one_reading(payload, router, stages)
-    assert interpret(report.recording, router=router, issued=ISSUED).pdf == report.pdf, "the stages are not the pipeline"
+    assert interpret(report.recording, router=router, issued=ISSUED).pdf == report.pdf, (
+        "the stages are not the pipeline"
+    )
     print(f"{title}: {len(report.reading.prediction.asserted)} findings explained, median of {REPEATS}, warm")
     print(*stages.lines(), sep="\n")
 

@@ -166,4 +166,6 @@ def read_card(path: Path) -> SignedCard:
         raise ModelRefused(f"The card {path.name} breaks its schema at {error.errors()[0]['loc']}.") from error
     if unknown := [each.code for each in card.findings if each.code not in FINDINGS]:
         raise ModelRefused(f"The card {path.name} scores findings that are not known: {', '.join(unknown)}.")
+    if unknown := [lead for lead in card.limits.leads if lead not in LEADS]:
+        raise ModelRefused(f"The card {path.name} asks for leads that are not known: {', '.join(unknown)}.")
     return SignedCard(card, hashlib.sha256(text).hexdigest())

@@ -28,19 +28,19 @@ NETS: Final = {"resnet1d": (ResNet1d, ResNet1dShape)}
 WEIGHTS: Final = Path(__file__).parent / "weights"
 
 
-def build(kind: str, shape: dict[str, object]) -> ResNet1d:
-    """Build an untrained network from its name and shape.
+def build(kind: str, shape: dict[str, object], card: str) -> ResNet1d:
+    """Build an untrained network from its name and shape, as the file `card` declares them.
 
     Raises:
         ModelRefused: no such architecture, or a shape that does not fit it.
     """
     if kind not in NETS:
-        raise ModelRefused(f"No network of the kind {kind!r} is known.")
+        raise ModelRefused(f"The card {card} asks for a network of the kind {kind!r}, which is not known.")
     make, shape_of = NETS[kind]
     try:
         return make(shape_of(**{key: tuple(v) if isinstance(v, list) else v for key, v in shape.items()}))  # type: ignore[arg-type]
     except (TypeError, ValueError, RuntimeError) as error:
-        raise ModelRefused(f"A {kind} network cannot have the shape that its card says.") from error
+        raise ModelRefused(f"A {kind} network cannot have the shape that the card {card} declares.") from error
 
 
 class NetworkClassifier:
@@ -121,14 +121,17 @@ def load(card_path: Path) -> NetworkClassifier:
         raise ModelRefused(f"The weights {weights.file} cannot be read.") from error
     if (digest := hashlib.sha256(data).hexdigest()) != weights.sha256:
         raise ModelRefused(f"The weights {weights.file} have SHA-256 {digest[:12]}..., not {weights.sha256[:12]}... .")
-    network = build(signed.card.network.kind, signed.card.network.shape)
+    network = build(signed.card.network.kind, signed.card.network.shape, card_path.name)
     try:
         network.load_state_dict({name: tensor.float() for name, tensor in load_safetensors(data).items()}, strict=True)
     except (SafetensorError, RuntimeError) as error:
         raise ModelRefused(f"The weights {weights.file} do not fit the network of their card.") from error
     if network.shape.outputs != (count := len(signed.card.findings)):
         raise ModelRefused(f"The card {card_path.name} lists {count} findings for {network.shape.outputs} outputs.")
-    return NetworkClassifier(signed, network)
+    try:
+        return NetworkClassifier(signed, network)
+    except ValueError as error:
+        raise ModelRefused(f"The card {card_path.name} declares a preparation that cannot be: {error}.") from error
 
 
 def use_threads(threads: int) -> None:

@@ -1,5 +1,6 @@
 """Takes payloads from every listener: reads them, reports on them, keeps what came out before anyone is told."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from uuid import UUID
@@ -58,8 +59,11 @@ class Intake:
             return Accepted(first, known=True)
         report = interpret(recording, router=self.router, issued=issued)
         files = renderings(report, FhirSettings(self.settings.patient_systems))
-        resources = {f"{kind}/{each}": data for (kind, each), data in stored(files[BUNDLE]).items()}
-        self.store.put(known_as, report.id, files, resources)
+        self.store.put(known_as, report.id, files, _resources)
         # Another worker may have been quicker with the same ECG: its report stands.
         stands = self.store.report_of(known_as) or report.id
         return Accepted(stands, known=stands != report.id)
+
+
+def _resources(files: Mapping[str, bytes]) -> dict[str, bytes]:
+    return {f"{kind}/{each}": data for (kind, each), data in stored(files[BUNDLE]).items()}

@@ -20,9 +20,10 @@ def _loopback(host: str) -> str:
 
 
 def _known_zone(name: str) -> str:
-    if name:
-        ZoneInfo(name)
-    return name
+    try:
+        return ZoneInfo(name).key if name else name
+    except (LookupError, OSError) as error:
+        raise ValueError("no time zone of that name is known") from error
 
 
 class Settings(BaseSettings):

@@ -2,41 +2,58 @@
 
 import os
 import shutil
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Final
 from uuid import UUID, uuid4
 
-from ecg.errors import Overloaded
+from ecg.errors import Overloaded, SetupError
 
 REPORTS: Final = "reports"  # reports/<report id>/<file>
 RESOURCES: Final = "resources"  # resources/<type>/<id>.json
 IDENTITIES: Final = "identities"  # identities/<ECG's identity>, holding the report id
 UNFINISHED: Final = "unfinished"
 
+Files = Mapping[str, bytes]
+
 
 class Store:
-    """A folder of reports. Files are readable by their owner alone: they hold patients' data."""
+    """A folder of reports. Files are readable by their owner alone: they hold patients' data.
+
+    Raises:
+        SetupError: the folder cannot be made.
+    """
 
     def __init__(self, directory: Path) -> None:
         self._at = directory
         for each in (directory, *(directory / name for name in (REPORTS, RESOURCES, IDENTITIES, UNFINISHED))):
-            each.mkdir(parents=True, exist_ok=True, mode=0o700)
+            try:
+                each.mkdir(parents=True, exist_ok=True, mode=0o700)
+            except OSError as error:
+                raise SetupError(f"TWELVELEAD_DATA is no directory that can be used: {error.strerror}.") from error
 
     def report_of(self, identity: UUID) -> UUID | None:
         """Return the id of the first report on an ECG, or None where there is none."""
         path = self._at / IDENTITIES / str(identity)
         return UUID(path.read_text()) if path.is_file() else None
 
-    def put(self, identity: UUID, report_id: UUID, files: Mapping[str, bytes], resources: Mapping[str, bytes]) -> None:
-        """Keep a report's files, its FHIR resources ('type/id' to JSON), and that the ECG has it. Twice does no harm.
+    def put(self, identity: UUID, report_id: UUID, files: Files, resources_of: Callable[[Files], Files]) -> None:
+        """Keep a report's files, its FHIR resources, and that the ECG has it. Twice does no harm: the first stays.
+
+        Args:
+            identity: of the ECG.
+            report_id: of the report on it.
+            files: name and bytes of each rendering.
+            resources_of: gives the FHIR resources ('type/id' to JSON) of the files that stand.
 
         Raises:
             Overloaded: the disk does not take them; nothing is announced.
         """
         try:
-            self._put_folder(self._at / REPORTS / str(report_id), files)
-            for name, data in resources.items():
+            home = self._at / REPORTS / str(report_id)
+            self._put_folder(home, files)
+            # An earlier attempt may have left the folder: its resources belong to it, not to this attempt's files.
+            for name, data in resources_of({each.name: each.read_bytes() for each in home.iterdir()}).items():
                 self._put_file(self._at / RESOURCES / f"{name}.json", data)
             # Last, since it is what makes the report findable by its ECG.
             self._put_file(self._at / IDENTITIES / str(identity), str(report_id).encode())
@@ -66,7 +83,7 @@ class Store:
         except OSError as error:
             raise Overloaded("The store takes no files.") from error
 
-    def _put_folder(self, home: Path, files: Mapping[str, bytes]) -> None:
+    def _put_folder(self, home: Path, files: Files) -> None:
         if home.exists():
             return
         draft = self._at / UNFINISHED / uuid4().hex

@@ -1,9 +1,13 @@
 """The training commands: fit, calibrate, export, evaluate."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Annotated
 
 import typer
+
+from ecg.errors import EcgError
 
 app = typer.Typer(help="Train, calibrate, evaluate and export the models.", no_args_is_help=True)
 
@@ -13,10 +17,23 @@ CorpusOption = Annotated[
 RecipeArgument = Annotated[
     Path, typer.Argument(help="A recipe, such as training/recipes/twelve-lead.toml.", exists=True)
 ]
+
 OutOption = Annotated[Path, typer.Option("--out", help="Where the run keeps checkpoint, log, weights and tensors.")]
 
 
+@contextmanager
+def errors_told() -> Iterator[None]:
+    """Turn what a user can mend into a line that says so."""
+    try:
+        yield
+    except FileNotFoundError as error:
+        raise typer.BadParameter(f"{error.filename} is not there.") from error
+    except (EcgError, ValueError) as error:
+        raise typer.BadParameter(str(error)) from error
+
+
 @app.command()
+@errors_told()
 def fit(recipe: RecipeArgument, corpus: CorpusOption, out: OutOption) -> None:
     """Fit a network. Run it again with the same --out to go on after a kill."""
     from training.corpus import Corpus
@@ -29,6 +46,7 @@ def fit(recipe: RecipeArgument, corpus: CorpusOption, out: OutOption) -> None:
 
 
 @app.command()
+@errors_told()
 def calibrate(recipe: RecipeArgument, corpus: CorpusOption, out: OutOption) -> None:
     """Set calibration and thresholds of a fitted run on the recipe's calibration fold."""
     from training.calibrate import calibrate as run
@@ -37,11 +55,14 @@ def calibrate(recipe: RecipeArgument, corpus: CorpusOption, out: OutOption) -> N
 
     plan, source = read_recipe(recipe), Corpus(corpus)
     entries = source.fold(plan.calibration_fold)
+    if not entries:
+        raise ValueError(f"The corpus holds no recording of fold {plan.calibration_fold}.")
     signals = prepared(source, entries, plan.preparation, out)
     typer.echo(run(plan, out, signals, source.targets(entries)).read_text(encoding="utf-8"))
 
 
 @app.command()
+@errors_told()
 def export(
     recipe: RecipeArgument,
     corpus: CorpusOption,
@@ -59,6 +80,7 @@ def export(
 
 
 @app.command()
+@errors_told()
 def evaluate(
     corpus: CorpusOption,
     fold: Annotated[int, typer.Option(help="Which of PTB-XL's folds to measure on.")],
@@ -72,11 +94,10 @@ def evaluate(
     from training.evaluate import evaluate as run
     from training.evaluate import table, write_json
 
-    source = Corpus(corpus, high_rate=high_rate)
-    try:
-        rows = [row for card in sorted(weights.glob("*.json")) for row in run(load(card), source, fold)]
-    except ValueError as error:
-        raise typer.BadParameter(str(error)) from error
+    source, cards = Corpus(corpus, high_rate=high_rate), sorted(weights.glob("*.json"))
+    if not cards:
+        raise ValueError(f"{weights} holds no model card.")
+    rows = [row for card in cards for row in run(load(card), source, fold)]
     typer.echo(table(rows))
     if json_file is not None:
         write_json(rows, json_file)

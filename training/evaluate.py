@@ -4,6 +4,7 @@ import json
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
+from typing import Final
 
 import numpy as np
 from numpy.typing import NDArray
@@ -14,7 +15,8 @@ from training.corpus import Corpus, Entry
 from training.labels import TARGETS
 from training.statistics import auc_interval
 
-TUNED = "threshold and calibration tuned on this fold"
+BATCH: Final = 16
+TUNED: Final = "threshold and calibration tuned on this fold"
 
 
 @dataclass(frozen=True)
@@ -38,9 +40,13 @@ class Row:
 
 def score(classifier: NetworkClassifier, corpus: Corpus, entries: Sequence[Entry]) -> NDArray[np.float64]:
     """Return calibrated probabilities, float64 (entries, findings), each from the first 10 s of its recording."""
-    bar = tqdm(entries, desc=classifier.card.arm, unit="ECG", mininterval=1)
-    logits = np.concatenate([classifier.logits([corpus.window(entry)]) for entry in bar])
-    return classifier.probabilities(logits)
+    logits = []
+    with tqdm(total=len(entries), desc=classifier.card.arm, unit="ECG", mininterval=1) as bar:
+        for start in range(0, len(entries), BATCH):
+            batch = entries[start : start + BATCH]
+            logits.append(classifier.logits([corpus.window(entry) for entry in batch]))
+            bar.update(len(batch))
+    return classifier.probabilities(np.concatenate(logits))
 
 
 def evaluate(classifier: NetworkClassifier, corpus: Corpus, fold: int) -> list[Row]:

@@ -26,6 +26,7 @@ from training.statistics import auc
 CHECKPOINT: Final = "checkpoint.pt"
 WEIGHTS: Final = "averaged.safetensors"
 LOG: Final = "log.csv"
+Run = tuple[ResNet1d, ResNet1d, torch.optim.Optimizer]  # the network, its average, what moves it
 
 
 @dataclass(frozen=True, eq=False)
@@ -51,17 +52,24 @@ def load_data(corpus: Corpus, recipe: Recipe, cache: Path) -> Data:
 
 
 def fit(data: Data, recipe: Recipe, out: Path) -> Path:
-    """Fit, and return the file with the averaged weights. A run that was killed goes on after its last whole epoch."""
+    """Fit, and return the file with the averaged weights. A run that was killed goes on after its last whole epoch.
+
+    Raises:
+        ValueError: there are fewer recordings than a batch holds, or `out` holds a run of another recipe.
+    """
+    if len(data.signals) < recipe.batch:
+        raise ValueError(f"{len(data.signals)} recordings are fewer than a batch of {recipe.batch}.")
     out.mkdir(parents=True, exist_ok=True)
     torch.manual_seed(recipe.seed)
     network = ResNet1d(recipe.shape(data.truth.shape[1]))
     averaged = ResNet1d(recipe.shape(data.truth.shape[1])).requires_grad_(False)
     averaged.load_state_dict(network.state_dict())
     optimiser = torch.optim.AdamW(network.parameters(), weight_decay=recipe.weight_decay)
-    first = _resume(out / CHECKPOINT, network, averaged, optimiser)
+    run = (network, averaged, optimiser)
+    first = _resume(out / CHECKPOINT, recipe, run)
     for epoch in range(first, recipe.epochs):
-        loss = _epoch(data, recipe, epoch, (network, averaged, optimiser))
-        _keep(out / CHECKPOINT, epoch, network, averaged, optimiser)
+        loss = _epoch(data, recipe, epoch, run)
+        _keep(out / CHECKPOINT, recipe, epoch, run)
         _log(out / LOG, epoch, loss, auc_of_targets(averaged, data))
     save_file(averaged.state_dict(), out / WEIGHTS)
     return out / WEIGHTS
@@ -71,13 +79,13 @@ def auc_of_targets(network: ResNet1d, data: Data) -> dict[str, float]:
     """Return the AUC of each target on the watched fold: to watch a run, not to report it."""
     network.eval()
     with torch.inference_mode():
-        logits = np.concatenate([network(torch.from_numpy(part)).numpy() for part in _parts(data.watched, 256)])
+        logits = np.concatenate([network(torch.from_numpy(part)).numpy() for part in _batches(data.watched, 256)])
     return {
         finding.code: auc(data.watched_truth[:, column], logits[:, column]) for column, finding in enumerate(TARGETS)
     }
 
 
-def _epoch(data: Data, recipe: Recipe, epoch: int, run: tuple[ResNet1d, ResNet1d, torch.optim.Optimizer]) -> float:
+def _epoch(data: Data, recipe: Recipe, epoch: int, run: Run) -> float:
     network, averaged, optimiser = run
     # Each epoch draws from its own stream, so that a resumed run meets the same numbers as an unbroken one.
     rng = np.random.default_rng((recipe.seed, epoch))
@@ -126,20 +134,25 @@ def _average(averaged: nn.Module, network: nn.Module, decay: float) -> None:
                 kept.copy_(value)
 
 
-def _resume(path: Path, network: nn.Module, averaged: nn.Module, optimiser: torch.optim.Optimizer) -> int:
+def _parts(run: Run) -> dict[str, nn.Module | torch.optim.Optimizer]:
+    return dict(zip(("network", "averaged", "optimiser"), run, strict=True))
+
+
+def _resume(path: Path, recipe: Recipe, run: Run) -> int:
     if not path.exists():
         return 0
     kept = torch.load(path, weights_only=True)
-    network.load_state_dict(kept["network"])
-    averaged.load_state_dict(kept["averaged"])
-    optimiser.load_state_dict(kept["optimiser"])
+    if kept["recipe"] != repr(recipe):
+        raise ValueError(f"{path.parent} holds a run of another recipe; choose another --out.")
+    for name, part in _parts(run).items():
+        part.load_state_dict(kept[name])
     return int(kept["epoch"]) + 1
 
 
-def _keep(path: Path, epoch: int, network: nn.Module, averaged: nn.Module, optimiser: torch.optim.Optimizer) -> None:
+def _keep(path: Path, recipe: Recipe, epoch: int, run: Run) -> None:
     unfinished = path.with_suffix(".part")
-    state = {"epoch": epoch, "network": network.state_dict(), "averaged": averaged.state_dict()}
-    torch.save({**state, "optimiser": optimiser.state_dict()}, unfinished)
+    parts = {name: part.state_dict() for name, part in _parts(run).items()}
+    torch.save({"recipe": repr(recipe), "epoch": epoch, **parts}, unfinished)
     os.replace(unfinished, path)
 
 
@@ -154,6 +167,6 @@ def _log(path: Path, epoch: int, loss: float, figures: dict[str, float]) -> None
     tqdm.write("  ".join(f"{name} {value}" for name, value in row.items()))
 
 
-def _parts(array: NDArray[np.float32], size: int) -> Iterator[NDArray[np.float32]]:
+def _batches(array: NDArray[np.float32], size: int) -> Iterator[NDArray[np.float32]]:
     for start in range(0, len(array), size):
         yield array[start : start + size]

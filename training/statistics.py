@@ -6,6 +6,7 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 from scipy.optimize import minimize
+from scipy.special import expit
 from scipy.stats import rankdata
 
 REPEATS: Final = 1000
@@ -62,9 +63,10 @@ class Platt:
 def platt(truth: NDArray[np.bool_], logit: NDArray[np.floating]) -> Platt:
     """Fit slope and intercept by maximum likelihood (Platt, 1999)."""
 
-    def loss(parameters: NDArray[np.float64]) -> float:
+    def loss(parameters: NDArray[np.float64]) -> tuple[float, NDArray[np.float64]]:
         z = parameters[0] * logit + parameters[1]
-        return float(np.mean(np.logaddexp(0.0, z) - truth * z))
+        wrong = expit(z) - truth
+        return float(np.mean(np.logaddexp(0.0, z) - truth * z)), np.array([np.mean(wrong * logit), np.mean(wrong)])
 
-    found = minimize(loss, np.array([1.0, 0.0]), method="Nelder-Mead", options={"xatol": 1e-6, "fatol": 1e-10})
+    found = minimize(loss, np.array([1.0, 0.0]), method="BFGS", jac=True, options={"gtol": 1e-7})
     return Platt(float(found.x[0]), float(found.x[1]))

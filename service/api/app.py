@@ -8,6 +8,7 @@ from fastapi import FastAPI, Request
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse, Response
 from starlette.exceptions import HTTPException
+from starlette.middleware.base import RequestResponseEndpoint
 from starlette.middleware.trustedhost import TrustedHostMiddleware
 
 from ecg.errors import EcgError
@@ -59,10 +60,15 @@ def build_app(intake: Intake) -> FastAPI:
         status = HTTPStatus(error.status_code)
         return problem(request, status, status.phrase.lower().replace(" ", "-"), status.description or status.phrase)
 
-    @app.exception_handler(Exception)
-    def failed(request: Request, error: Exception) -> Response:
-        # The outermost boundary: the class and the place are logged, never the text, which may hold a patient's data.
+    app.middleware("http")(_guard)
+    return app
+
+
+async def _guard(request: Request, answer: RequestResponseEndpoint) -> Response:
+    # The outermost boundary: the class is logged, never the text, which may hold a patient's data. A handler of
+    # Exception would not do: starlette raises the error again after it, and the server logs it with its text.
+    try:
+        return await answer(request)
+    except Exception as error:
         log.error("unhandled %s", type(error).__name__)
         return problem(request, HTTPStatus.INTERNAL_SERVER_ERROR, "internal", "It failed here; nothing was issued.")
-
-    return app

@@ -31,9 +31,9 @@ def read(
     ] = "",
 ) -> None:
     """Read one ECG file and write its report."""
+    at = _time(issued) if issued else datetime.now(UTC)
     from service.cli.read import read_file
 
-    at = _time(issued) if issued else datetime.now(UTC)
     with errors_told():
         read_file(file, out, at)
 

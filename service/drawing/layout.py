@@ -26,12 +26,19 @@ class Segment:
 
 @dataclass(frozen=True)
 class Layout:
-    """A printed format. `pitch` is the distance of the rows in mm; time runs from left to right through all columns."""
+    """A printed format; time runs from left to right through all columns.
+
+    `pitch` is the distance of the rows in mm. Of each `bin` samples only the lowest and the highest are drawn: 1 draws
+    every sample, 5 samples are as wide as the pen. `finest` is the distance of the finest lines in mm: where maps lie
+    along the traces, lines of 1 mm would hide them.
+    """
 
     name: str
     rows: int
     pitch: float
     segments: tuple[Segment, ...]
+    bin: int = 1
+    finest: float = 1.0
 
     @property
     def width(self) -> float:
@@ -57,4 +64,4 @@ def _columns(rows: int, columns: int) -> tuple[Segment, ...]:
 
 
 THREE_BY_FOUR: Final = Layout("3x4+1", 4, 30.0, (*_columns(3, 4), Segment("II", 3, 0.0, float(SECONDS))))
-TWELVE_BY_ONE: Final = Layout("12x1", 12, 12.5, _columns(12, 1))
+TWELVE_BY_ONE: Final = Layout("12x1", 12, 12.5, _columns(12, 1), bin=5, finest=SQUARE)

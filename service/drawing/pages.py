@@ -16,8 +16,7 @@ from reportlab.pdfgen.canvas import Canvas
 from ecg.reading import Explanation, Reading, Score
 from ecg.recording import Recording
 from ecg.report import Sentence
-from service.drawing.layout import THREE_BY_FOUR, TWELVE_BY_ONE
-from service.drawing.paper import BOLD, INK, REGULAR, Colour, Paper, draw_scale, register_fonts
+from service.drawing.paper import BOLD, INK, REGULAR, Colour, Papers, draw_scale, register_fonts
 from service.drawing.pictures import caption
 from service.release import RELEASE
 from service.sentences import MARKS, percent
@@ -38,6 +37,7 @@ class Content:
     report_id: UUID
     recording: Recording
     reading: Reading
+    papers: Papers
     sentences: tuple[Sentence, ...]
     issued: datetime
 
@@ -124,8 +124,8 @@ def _ecg_page(page: _Page) -> None:
     for sentence in page.content.sentences[: -len(MARKS)]:
         y = page.paragraph(LEFT, y, sentence.text, RIGHT - LEFT, 8.8)
     strip = next((each for each in reading.explanations if not each.knows_leads), None)
-    paper = Paper(page.canvas, LEFT, 20, THREE_BY_FOUR, reading.shown)
-    paper.draw(strip=strip)
+    paper = page.content.papers.common
+    paper.draw(page.canvas, LEFT, 20, tuple(filter(None, (strip,))))
     _scale_line(page, 15.6, paper.gain, tuple(filter(None, (strip,))))
     page.canvas.showPage()
 
@@ -221,7 +221,8 @@ def _scores_page(page: _Page) -> None:
     maps = (
         "Grad-CAM shows where in time the last convolution of the network found evidence for a finding; it knows no "
         "leads. Input-gradient saliency shows, for each lead and moment, how much a small change of the signal would "
-        "change the score, averaged over 40 ms. Neither shows a cause, and neither is a measurement.",
+        "change the score, averaged over 40 ms. Below a tenth of "
+        "its scale a map is left blank. Neither shows a cause, and neither is a measurement.",
     )
     if reading.explanations:
         _section(page, y, "How to read the maps", maps)
@@ -282,12 +283,10 @@ def _bar(page: _Page, x: float, y: float, score: Score) -> None:
 def _maps_page(page: _Page, maps: tuple[Explanation, ...]) -> None:
     score = next(s for s in page.content.reading.prediction.scores if s.finding == maps[0].finding)
     page.frame(f"What the model looked at: {score.finding.code}, {percent(score.probability)}")
-    strip = next((each for each in maps if not each.knows_leads), None)
-    along = next((each for each in maps if each.knows_leads), None)
-    paper = Paper(page.canvas, LEFT, 26, TWELVE_BY_ONE, page.content.reading.shown)
-    paper.draw(strip=strip, along=along)
+    paper = page.content.papers.full
+    paper.draw(page.canvas, LEFT, 26, maps)
     y = 188.0
-    for each in filter(None, (strip, along)):
+    for each in maps:
         page.ink()
         page.text(LEFT, y, caption(each), 8.5)
         draw_scale(page.canvas, LEFT + 150, y - 0.7, each)

@@ -1,28 +1,31 @@
 """PNG pictures of explanations: the same drawing as in the report, without patient data."""
 
 import io
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Final
 
 import pypdfium2
-from PIL.Image import Dither, Image, Quantize
+import pypdfium2.raw
+from PIL import Image
 from reportlab.lib.units import mm
 from reportlab.pdfgen.canvas import Canvas
 
 from ecg.reading import Explanation, Reading
 from ecg.report import Picture
-from service.drawing.layout import THREE_BY_FOUR, TWELVE_BY_ONE, Layout
-from service.drawing.paper import BOLD, INK, REGULAR, Paper, draw_scale, register_fonts
+from service.drawing.paper import BOLD, INK, REGULAR, Paper, Papers, draw_scale, register_fonts
 from service.sentences import SHORT_MARK
 
 DPI: Final = 4 * 25.4  # four pixels a millimetre: the grid falls on whole pixels
 MARGIN: Final = 6.0  # mm
 CAPTION: Final = 14.0  # mm above the paper
 FOOT: Final = 8.0  # mm below it
+CLEAR: Final = (0, 0, 0, 0)
+WHITE: Final = (255, 255, 255, 255)
+RGBA: Final = pypdfium2.raw.FPDFBitmap_BGRA
 
-
-def layout_for(explanation: Explanation) -> Layout:
-    """Return the format that shows a map best: every lead for 10 s where it knows leads, the common print otherwise."""
-    return TWELVE_BY_ONE if explanation.knows_leads else THREE_BY_FOUR
+PDFIUM: Final = threading.Lock()  # it may be called by one thread at a time, whatever the documents
 
 
 def caption(explanation: Explanation) -> str:
@@ -31,30 +34,30 @@ def caption(explanation: Explanation) -> str:
     return f"{explanation.method}, {kind}: {explanation.finding.code}"
 
 
-def draw_explained(canvas: Canvas, x: float, y: float, reading: Reading, explanation: Explanation) -> Paper:
-    """Draw the shown window with a map on it, the paper's lower left corner at (x, y) mm."""
-    paper = Paper(canvas, x, y, layout_for(explanation), reading.shown)
-    if explanation.knows_leads:
-        paper.draw(along=explanation)
-    else:
-        paper.draw(strip=explanation)
-    return paper
+def pictures(reading: Reading, papers: Papers) -> tuple[Picture, ...]:
+    """Draw each map as a PNG of its own.
 
-
-def pictures(reading: Reading) -> tuple[Picture, ...]:
-    """Draw each map as a PNG of its own."""
-    register_fonts()
+    Paper and traces are rasterised once for each format, and laid over the maps: the same layers as in the report.
+    """
     maps = reading.explanations
     if not maps:
         return ()
+    register_fonts()
+    used = list(dict.fromkeys(papers.showing(each) for each in maps))
     buffer = io.BytesIO()
-    canvas = Canvas(buffer, invariant=True)
-    for explanation in maps:
-        _picture_page(canvas, reading, explanation)
+    canvas = Canvas(buffer, invariant=True, pageCompression=0)
+    for paper in used:
+        _traces_page(canvas, paper)
+    for each in maps:
+        _map_page(canvas, papers.showing(each), each)
     canvas.save()
-    drawn = rasterise(buffer.getvalue(), DPI)
+    with _opened(buffer.getvalue()) as document:
+        over = {paper: _image(document[at], CLEAR) for at, paper in enumerate(used)}
+        under = [_image(document[at + len(used)], WHITE) for at in range(len(maps))]
+    drawn = [Image.alpha_composite(image, over[papers.showing(each)]) for each, image in zip(maps, under, strict=True)]
     return tuple(
-        Picture(_name(each), caption(each), each.finding.code, png) for each, png in zip(maps, drawn, strict=True)
+        Picture(_name(each), caption(each), each.finding.code, _png(image))
+        for each, image in zip(maps, drawn, strict=True)
     )
 
 
@@ -62,11 +65,16 @@ def _name(explanation: Explanation) -> str:
     return f"{'saliency' if explanation.knows_leads else 'gradcam'}-{explanation.finding.code}"
 
 
-def _picture_page(canvas: Canvas, reading: Reading, explanation: Explanation) -> None:
-    layout = layout_for(explanation)
-    width, top = layout.width + 2 * MARGIN, FOOT + layout.height
-    canvas.setPageSize((width * mm, (top + CAPTION + MARGIN) * mm))
-    paper = draw_explained(canvas, MARGIN, FOOT, reading, explanation)
+def _traces_page(canvas: Canvas, paper: Paper) -> None:
+    _set_size(canvas, paper)
+    paper.draw_traces(canvas, MARGIN, FOOT)
+    canvas.showPage()
+
+
+def _map_page(canvas: Canvas, paper: Paper, explanation: Explanation) -> None:
+    _set_size(canvas, paper)
+    paper.draw_map(canvas, MARGIN, FOOT, explanation)
+    width, top = paper.layout.width + 2 * MARGIN, FOOT + paper.layout.height
     canvas.setFillColorRGB(*INK)
     canvas.setFont(BOLD, 11)
     canvas.drawString(MARGIN * mm, (top + 8) * mm, caption(explanation))
@@ -77,18 +85,35 @@ def _picture_page(canvas: Canvas, reading: Reading, explanation: Explanation) ->
     canvas.showPage()
 
 
-def rasterise(pdf: bytes, dpi: float) -> list[bytes]:
-    """Return the pages of a PDF as PNGs."""
-    document = pypdfium2.PdfDocument(pdf)
+def _set_size(canvas: Canvas, paper: Paper) -> None:
+    layout = paper.layout
+    canvas.setPageSize(((layout.width + 2 * MARGIN) * mm, (FOOT + layout.height + CAPTION + MARGIN) * mm))
+
+
+@contextmanager
+def _opened(pdf: bytes) -> Iterator[pypdfium2.PdfDocument]:
+    with PDFIUM:
+        document = pypdfium2.PdfDocument(pdf)
+        try:
+            yield document
+        finally:
+            document.close()
+
+
+def _image(page: pypdfium2.PdfPage, background: tuple[int, int, int, int]) -> Image.Image:
+    """Rasterise a page as RGBA."""
+    bitmap = page.render(scale=DPI / 72, fill_color=background, rev_byteorder=True, force_bitmap_format=RGBA)
     try:
-        return [_png(page.render(scale=dpi / 72).to_pil()) for page in document]
+        image: Image.Image = bitmap.to_pil().copy()
+        return image
     finally:
-        document.close()
+        bitmap.close()
+        page.close()
 
 
-def _png(image: Image) -> bytes:
+def _png(image: Image.Image) -> bytes:
     buffer = io.BytesIO()
-    # A quarter of the bytes and of the time of true colour; lines and maps need few colours.
-    few = image.convert("RGB").quantize(64, method=Quantize.FASTOCTREE, dither=Dither.NONE)
+    # A quarter of the bytes and of the time of true colour; lines and maps need no more colours.
+    few = image.convert("RGB").quantize(256, method=Image.Quantize.FASTOCTREE, dither=Image.Dither.NONE)
     few.save(buffer, "PNG", compress_level=3)
     return buffer.getvalue()

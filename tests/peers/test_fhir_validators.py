@@ -110,8 +110,10 @@ def test_google_fhir_finds_seeded_faults(faulty: dict[str, Path]) -> None:
 
 @needs_medplum
 def test_medplum_finds_no_fault(good: dict[str, Path]) -> None:
-    issues = {file: [each for each in found if not each.startswith(UNRESOLVED)]
-              for file, found in medplum("validate", *good.values()).items()}
+    issues = {
+        file: [each for each in found if not each.startswith(UNRESOLVED)]
+        for file, found in medplum("validate", *good.values()).items()
+    }
     assert {file: found for file, found in issues.items() if found} == {}
 
 

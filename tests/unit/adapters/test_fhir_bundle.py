@@ -128,12 +128,14 @@ def test_an_abstention_is_an_impression_that_is_absent() -> None:
 def test_who_and_what_for_are_logical_references() -> None:
     (diagnostic,) = resources(CASES["asserted"])["DiagnosticReport"]
     assert diagnostic["subject"] == {
-        "type": "Patient", "identifier": {"value": "4711", "assigner": {"display": "Musterklinik"}},
+        "type": "Patient",
+        "identifier": {"value": "4711", "assigner": {"display": "Musterklinik"}},
     }
     assert diagnostic["encounter"]["identifier"]["value"] == "V-100"
     assert list(codes(diagnostic["basedOn"], "type")) == ["ACSN", "PLAC", "FILL"]
     assert diagnostic["imagingStudy"][0]["identifier"] == {
-        "system": "urn:dicom:uid", "value": "urn:oid:1.2.826.0.1.3680043.10.1.1",
+        "system": "urn:dicom:uid",
+        "value": "urn:oid:1.2.826.0.1.3680043.10.1.1",
     }
     assert b"Erika" not in encode(CASES["asserted"])
 
@@ -150,12 +152,15 @@ def test_an_unknown_patient_is_no_patient() -> None:
     assert b'"subject"' not in encode(report(patient=Patient(id="  ", name=PATIENT.name)))
 
 
-@pytest.mark.parametrize(("at", "said"), [
-    (datetime(2024, 5, 1, 10, 12, 30, tzinfo=timezone(timedelta(hours=2))), "2024-05-01T10:12:30+02:00"),
-    (datetime(1890, 5, 1, 10, 0, tzinfo=timezone(timedelta(minutes=53, seconds=28))), "1890-05-01T09:06:32+00:00"),
-    (datetime(2024, 5, 1, 10, 12, 30), "2024-05-01"),
-    (None, None),
-])
+@pytest.mark.parametrize(
+    ("at", "said"),
+    [
+        (datetime(2024, 5, 1, 10, 12, 30, tzinfo=timezone(timedelta(hours=2))), "2024-05-01T10:12:30+02:00"),
+        (datetime(1890, 5, 1, 10, 0, tzinfo=timezone(timedelta(minutes=53, seconds=28))), "1890-05-01T09:06:32+00:00"),
+        (datetime(2024, 5, 1, 10, 12, 30), "2024-05-01"),
+        (None, None),
+    ],
+)
 def test_the_time_is_said_as_far_as_it_is_known(at: datetime | None, said: str | None) -> None:
     of = resources(report(acquired_at=at))
     for each in (*of["DiagnosticReport"], *of["Observation"]):
@@ -182,7 +187,8 @@ def test_documents_and_pictures_travel_whole() -> None:
     assert base64.b64decode(diagnostic["presentedForm"][0]["data"]) == pdf()
     assert {base64.b64decode(each["content"]["data"]) for each in of["Media"]} == {png()}
     assert [each["comment"] for each in diagnostic["media"]] == [
-        "Relevance for myocardial infarction", "Relevance for ST-T abnormality",
+        "Relevance for myocardial infarction",
+        "Relevance for ST-T abnormality",
     ]
     assert of["Media"][0]["note"] == [{"text": "Method: Grad-CAM"}]
 

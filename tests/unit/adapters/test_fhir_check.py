@@ -21,9 +21,13 @@ def first(bundle: Json, kind: str) -> Json:
 
 FAULTS: dict[str, tuple[Callable[[Json], object], str]] = {
     "dangling reference": (
-        lambda b: first(b, "DiagnosticReport")["result"].append({"reference": "urn:uuid:0"}), "nothing is known as"),
+        lambda b: first(b, "DiagnosticReport")["result"].append({"reference": "urn:uuid:0"}),
+        "nothing is known as",
+    ),
     "identifier that is a fullUrl": (
-        lambda b: first(b, "Device")["identifier"][0].update(value=b["entry"][0]["fullUrl"]), "does not last"),
+        lambda b: first(b, "Device")["identifier"][0].update(value=b["entry"][0]["fullUrl"]),
+        "does not last",
+    ),
     "status": (lambda b: first(b, "Observation").update(status="done"), "'done' is none of its codes"),
     "bundle type": (lambda b: b.update(type="batch"), "'batch' is none of its codes"),
     "no base64": (lambda b: first(b, "Media")["content"].update(data="?"), "no base64"),
@@ -33,10 +37,12 @@ FAULTS: dict[str, tuple[Callable[[Json], object], str]] = {
     "handler": (lambda b: first(b, "Device")["text"].update(div='<div onclick="1">x</div>'), "escaped paragraphs"),
     "finding as code": (
         lambda b: first(b, "Observation")["code"]["coding"].append({"system": SNOMED_CT, "code": "164865005"}),
-        "no asserted finding"),
+        "no asserted finding",
+    ),
     "the disorder": (
         lambda b: first(b, "DiagnosticReport")["conclusionCode"][0]["coding"][0].update(code="22298006"),
-        "no finding of ours"),
+        "no finding of ours",
+    ),
     "twice": (lambda b: b["entry"].append(b["entry"][0]), "stands twice"),
     "unconditional": (lambda b: b["entry"][0]["request"].pop("ifNoneExist"), "no conditional create"),
 }

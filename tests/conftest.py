@@ -1,0 +1,59 @@
+"""What tests of several packages share: the shipped models, and an ECG as a file."""
+
+from collections.abc import Callable
+from datetime import UTC, datetime
+from pathlib import Path
+
+import pytest
+from pydicom.data import get_testdata_file
+
+from adapters.fhir.frame import FhirSettings
+from ecg.payload import Payload
+from ecg.report import Report
+from models.router import CardRouter
+from service.intake import recordings
+from service.pipeline import interpret
+from service.renderings import renderings
+from service.settings import Settings, load_settings
+from service.wiring import build_router
+
+ISSUED = datetime(2026, 1, 31, 12, tzinfo=UTC)
+
+
+@pytest.fixture(scope="session")
+def settings() -> Settings:
+    return load_settings()
+
+
+@pytest.fixture(scope="session")
+def router(settings: Settings) -> CardRouter:
+    return build_router(settings)
+
+
+@pytest.fixture(scope="session")
+def sample() -> Path:
+    """Return pydicom's 12-lead ECG."""
+    return Path(str(get_testdata_file("waveform_ecg.dcm", download=False)))
+
+
+@pytest.fixture(scope="session")
+def report_on(router: CardRouter, settings: Settings) -> Callable[..., Report]:
+    """Return a function: the bytes of one ECG, and perhaps another time of issue, to its report."""
+
+    def report(data: bytes, issued: datetime = ISSUED) -> Report:
+        (recording,) = recordings(Payload(data), settings)
+        return interpret(recording, router=router, issued=issued)
+
+    return report
+
+
+@pytest.fixture(scope="session")
+def files_of() -> Callable[[Report], dict[str, bytes]]:
+    """Return a function: a report to name and bytes of its renderings."""
+    return lambda report: renderings(report, FhirSettings())
+
+
+@pytest.fixture(scope="session")
+def read_sample(sample: Path, report_on: Callable[..., Report]) -> Report:
+    """Return the report on pydicom's ECG."""
+    return report_on(sample.read_bytes())

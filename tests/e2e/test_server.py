@@ -1,0 +1,245 @@
+"""`twelvelead serve` as a process of its own, asked over HTTP."""
+
+import os
+import re
+import signal
+import stat
+import subprocess
+import sys
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+from uuid import UUID, uuid4
+
+import httpx
+import pydicom
+import pytest
+from fhir.resources.R4B import get_fhir_model_class
+
+from tests.golden.dicom_files import IMPLICIT, Who, square_wave, to_bytes, twelve_lead_dataset
+
+COMMAND = str(Path(sys.executable).with_name("twelvelead"))
+PLANTED = re.compile(rb"Zebediah|Quokka|PLANTED|4711", re.IGNORECASE)
+PROBLEM, FHIR = "application/problem+json", "application/fhir+json"
+
+
+@dataclass(frozen=True)
+class Server:
+    """A running server: a client for it, its data directory, and the file that takes what it says."""
+
+    client: httpx.Client
+    data: Path
+    log: Path
+
+    def post(self, ecg: bytes) -> httpx.Response:
+        return self.client.post("/v1/ecgs", content=ecg, headers={"Content-Type": "application/dicom"})
+
+
+@contextmanager
+def serving(data: Path, log: Path) -> Iterator[Server]:
+    settings = {"TWELVELEAD_DATA": str(data), "TWELVELEAD_MAX_PAYLOAD_MB": "1"}
+    with log.open("ab") as written:
+        process = subprocess.Popen(
+            [COMMAND, "serve", "--port", "0"], env=os.environ | settings, stdout=subprocess.PIPE, stderr=written
+        )
+        assert process.stdout is not None
+        try:
+            first = process.stdout.readline()
+            address = re.search(rb"http://127\.0\.0\.1:[1-9]\d*/", first)
+            assert address, (first, log.read_text())
+            with httpx.Client(base_url=address.group().decode(), timeout=60) as client:
+                yield Server(client, data, log)
+        finally:
+            process.send_signal(signal.SIGTERM)
+            rest = process.stdout.read()
+            process.stdout.close()
+            process.wait(30)
+            written.write(first + rest)
+
+
+@pytest.fixture(scope="module")
+def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
+    at = tmp_path_factory.mktemp("server")
+    with serving(at / "data", at / "log") as running:
+        yield running
+
+
+@pytest.fixture(scope="module")
+def posted(server: Server, sample: Path) -> httpx.Response:
+    return server.post(sample.read_bytes())
+
+
+@pytest.fixture(scope="module")
+def report(posted: httpx.Response) -> dict[str, Any]:
+    (one,) = posted.json()["reports"]
+    return one
+
+
+def planted() -> bytes:
+    """Return an ECG whose patient's name and id appear in places that tempt a parser to quote them."""
+    ds = twelve_lead_dataset(square_wave(), who=Who(name="Zebediah^Quokka", id="PLANTED-4711", acquired=None))
+    ds.PatientComments = ds.InstitutionName = "Zebediah Quokka"
+    return to_bytes(ds)
+
+
+def test_an_ecg_is_answered_with_the_place_of_its_report(posted: httpx.Response, report: dict[str, Any]) -> None:
+    assert posted.status_code == 201
+    assert posted.headers["Location"] == report["links"]["report"] == f"/v1/reports/{UUID(report['id'])}"
+    assert report["known"] is False
+
+
+@pytest.mark.parametrize(
+    "link, media_type",
+    [("report", "application/json"), ("pdf", "application/pdf"), ("bundle", "application/json"), ("fhir", FHIR)],
+)
+def test_every_link_answers(server: Server, report: dict[str, Any], link: str, media_type: str) -> None:
+    answer = server.client.get(report["links"][link])
+    assert answer.status_code == 200 and answer.headers["Content-Type"] == media_type
+    assert answer.content.startswith(b"%PDF-" if link == "pdf" else b"{")
+
+
+def test_a_known_ecg_gets_its_first_report_whatever_syntax_it_comes_in(
+    server: Server, sample: Path, report: dict[str, Any]
+) -> None:
+    pdf = server.client.get(report["links"]["pdf"]).content
+    for copy in (sample.read_bytes(), to_bytes(pydicom.dcmread(sample), IMPLICIT)):
+        answer = server.post(copy)
+        assert answer.status_code == 200 and answer.json()["reports"] == [report | {"known": True}]
+    assert server.client.get(report["links"]["pdf"]).content == pdf
+
+
+@pytest.mark.parametrize(
+    "body, status, code",
+    [
+        (bytes(range(256)), 415, "unknown-format"),
+        (b"", 415, "unknown-format"),
+        (planted()[:30_000], 422, "malformed-payload"),
+        (bytes(1_000_001), 413, "too-large"),
+    ],
+    ids=["random", "empty", "truncated", "too large"],
+)
+def test_what_is_not_taken_is_a_problem_with_a_code(server: Server, body: bytes, status: int, code: str) -> None:
+    answer = server.post(body)
+    said = answer.json()
+    assert (answer.status_code, answer.headers["Content-Type"]) == (status, PROBLEM)
+    assert (said["status"], said["code"]) == (status, code) and said["detail"]
+    assert not PLANTED.search(answer.content)
+
+
+def test_a_missing_unit_is_named_as_what_to_declare(server: Server) -> None:
+    ds = twelve_lead_dataset(square_wave())
+    for definition in ds.WaveformSequence[0].ChannelDefinitionSequence:
+        del definition.ChannelSensitivityUnitsSequence
+    answer = server.post(to_bytes(ds))
+    assert answer.status_code == 422 and answer.json()["code"] == "ambiguous-payload"
+    assert answer.json()["declare"] == ["unit"]
+
+
+@pytest.mark.parametrize("path", [f"/v1/reports/{uuid4()}", "/v1/reports/none", "/v1/nothing", "/"])
+def test_what_is_not_there_is_a_problem(server: Server, path: str) -> None:
+    answer = server.client.get(path)
+    assert (answer.status_code, answer.headers["Content-Type"]) == (404, PROBLEM)
+
+
+@pytest.mark.parametrize("name", ["..%2f..%2fidentities", "..%2freport.pdf", "%2e%2e", "none.pdf", "..\\report.pdf"])
+def test_no_name_leads_out_of_the_report(server: Server, report: dict[str, Any], name: str) -> None:
+    answer = server.client.get(
+        httpx.URL(server.client.base_url, raw_path=f"/v1/reports/{report['id']}/{name}".encode())
+    )
+    assert answer.status_code == 404
+
+
+@pytest.mark.parametrize("host, status", [("example.org", 400), ("localhost:80", 200), ("[::1]:80", 200)])
+def test_only_a_loopback_name_is_answered(server: Server, host: str, status: int) -> None:
+    assert server.client.get("/health/live", headers={"Host": host}).status_code == status
+
+
+def test_it_says_that_it_is_alive_and_ready(server: Server) -> None:
+    assert server.client.get("/health/live").json() == {"status": "live"}
+    assert server.client.get("/health/ready").json() == {"status": "ready"}
+
+
+def test_the_capability_statement_lists_what_is_routed(server: Server) -> None:
+    answer = server.client.get("/fhir/metadata")
+    get_fhir_model_class("CapabilityStatement").model_validate_json(answer.content)
+    listed = {each["type"] for each in answer.json()["rest"][0]["resource"]}
+    paths = server.client.get("/openapi.json").json()["paths"]
+    routed = {match.group(1) for path in paths if (match := re.fullmatch(r"/fhir/(\w+)/\{\w+\}", path))}
+    assert answer.headers["Content-Type"] == FHIR and listed == routed
+
+
+def test_every_reference_in_the_diagnostic_report_leads_to_a_resource(server: Server, report: dict[str, Any]) -> None:
+    waiting, seen = [f"DiagnosticReport/{report['id']}"], set()
+    while waiting:
+        reference = waiting.pop()
+        answer = server.client.get(f"/fhir/{reference}")
+        assert answer.status_code == 200, reference
+        kind, resource_id = reference.split("/")
+        get_fhir_model_class(kind).model_validate_json(answer.content)
+        resource = answer.json()
+        assert (resource["resourceType"], resource["id"]) == (kind, resource_id)
+        seen.add(reference)
+        waiting += set(references(resource)) - seen - set(waiting)
+    assert {each.partition("/")[0] for each in seen} >= {"DiagnosticReport", "Observation", "Device"}
+
+
+def references(node: Any) -> Iterator[str]:
+    """Yield the literal references at or below a node of JSON."""
+    if isinstance(node, dict):
+        if "reference" in node:
+            yield node["reference"]
+        for each in node.values():
+            yield from references(each)
+    elif isinstance(node, list):
+        for each in node:
+            yield from references(each)
+
+
+@pytest.mark.parametrize("path", [f"DiagnosticReport/{uuid4()}", "Observation/none", "Patient/1"])
+def test_an_unknown_resource_is_an_operation_outcome(server: Server, path: str) -> None:
+    answer = server.client.get(f"/fhir/{path}")
+    assert (answer.status_code, answer.headers["Content-Type"]) == (404, FHIR)
+    get_fhir_model_class("OperationOutcome").model_validate_json(answer.content)
+
+
+def test_the_same_ecg_eight_times_at_once_is_one_report(server: Server) -> None:
+    ecg = to_bytes(twelve_lead_dataset(square_wave(high=700)))
+    before = set((server.data / "reports").iterdir())
+    with ThreadPoolExecutor(8) as pool:
+        answers = list(pool.map(server.post, [ecg] * 8))
+    assert {each.status_code for each in answers} <= {200, 201}
+    (report_id,) = {each.json()["reports"][0]["id"] for each in answers}
+    assert set((server.data / "reports").iterdir()) - before == {server.data / "reports" / report_id}
+    summary = server.client.get(f"/v1/reports/{report_id}").json()
+    assert server.client.get(f"/fhir/DiagnosticReport/{report_id}").json()["issued"][:19] == summary["issued"][:19]
+
+
+def test_a_patient_is_named_in_no_answer_no_log_and_no_file_name(server: Server) -> None:
+    answer = server.post(planted())
+    assert answer.status_code == 201 and not PLANTED.search(answer.content)
+    summary = server.client.get(answer.headers["Location"])
+    assert not PLANTED.search(summary.content.replace(answer.json()["reports"][0]["id"].encode(), b""))
+    names = " ".join(str(each.relative_to(server.data)) for each in server.data.rglob("*"))
+    assert "Zebediah" not in names and "Quokka" not in names and "PLANTED" not in names
+    assert not re.search(rb"Zebediah|Quokka|PLANTED", server.log.read_bytes())
+
+
+def test_what_is_kept_is_readable_by_its_owner_alone(server: Server, report: dict[str, Any]) -> None:
+    modes = [(each.is_dir(), stat.S_IMODE(each.stat().st_mode)) for each in (server.data, *server.data.rglob("*"))]
+    assert set(modes) == {(True, 0o700), (False, 0o600)}
+
+
+def test_reports_outlive_the_process(tmp_path: Path) -> None:
+    with serving(tmp_path / "data", tmp_path / "log") as first:
+        (before,) = first.post(planted()).json()["reports"]
+        pdf = first.client.get(before["links"]["pdf"]).content
+    with serving(tmp_path / "data", tmp_path / "log") as second:
+        assert second.client.get(before["links"]["pdf"]).content == pdf
+        assert second.client.get(before["links"]["fhir"]).status_code == 200
+        answer = second.post(planted())
+        assert answer.status_code == 200 and answer.json()["reports"] == [before | {"known": True}]
+    said = (tmp_path / "log").read_bytes()
+    assert b"Twelvelead listens" in said and not re.search(rb"Zebediah|Quokka|PLANTED", said)

@@ -1,0 +1,132 @@
+"""What no rendering may conclude, and that an ECG no model covers still gets its report."""
+
+import io
+import json
+import re
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+from datetime import date
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pdfplumber
+import pytest
+
+from adapters.fhir.check import problems
+from ecg.leads import LEADS
+from ecg.report import Report
+from tests.golden.dicom_files import Who, square_wave, to_bytes, twelve_lead_dataset
+
+ReportOn = Callable[..., Report]
+FilesOf = Callable[[Report], dict[str, bytes]]
+
+CONCLUDES = re.compile(
+    r"\bnormal\b|\bno\s+(\w+\s+){0,2}(infarct|ischa?emi|disease\b|abnormal|signs\b|evidence|finding)|low.risk|rules?\s+out"
+    r"|\bhealthy\b|\bunremarkable\b|\bnegative for\b",
+    re.IGNORECASE,
+)
+SCORE_OF_NORMALITY = re.compile(r"a normal ECG(?= \(NORM\))")
+EXCLUDES = re.compile(r"[^.]*\b(?:excludes no disease|does not exclude)\b[^.]*\.")
+
+
+def concluded(text: str) -> list[str]:
+    """Return what a text concludes; the name of a score, the recorder's own words and what denies are left out."""
+    plain = " ".join(text.split())
+    plain = re.sub(r"\u201c[^\u201d]*\u201d", "", plain)
+    plain = EXCLUDES.sub("", SCORE_OF_NORMALITY.sub("", plain))
+    return [match.group() for match in CONCLUDES.finditer(plain)]
+
+
+def strings(value: Any, path: str = "") -> Iterator[tuple[str, str]]:
+    """Yield the path and text of each string in JSON, without what is encoded."""
+    if isinstance(value, dict):
+        for key, each in value.items():
+            yield from strings(each, f"{path}.{key}" if path else key)
+    elif isinstance(value, list):
+        for each in value:
+            yield from strings(each, path)
+    elif isinstance(value, str) and not path.endswith(".data"):
+        yield path, value
+
+
+def pdf_text(report: Report) -> str:
+    with pdfplumber.open(io.BytesIO(report.pdf)) as pdf:
+        return "\n".join(page.extract_text() for page in pdf.pages)
+
+
+@pytest.mark.parametrize("text", ["Normal ECG.", "No infarction.", "Low risk", "no acute infarction was seen"])
+def test_the_search_finds_a_conclusion(text: str) -> None:
+    assert concluded(text)
+
+
+def test_the_bundle_of_an_ecg_without_findings_holds_no_code_of_one(read_sample: Report, files_of: FilesOf) -> None:
+    assert not read_sample.reading.prediction.asserted, "this ECG was taken because the model finds nothing in it"
+    bundle = files_of(read_sample)["bundle.json"]
+    assert b"164865005" not in bundle and b"164861001" not in bundle and b"22298006" not in bundle
+
+
+def test_the_document_concludes_nothing(read_sample: Report) -> None:
+    assert concluded(pdf_text(read_sample)) == []
+
+
+def test_the_bundle_concludes_nothing(read_sample: Report, files_of: FilesOf) -> None:
+    for path, text in strings(json.loads(files_of(read_sample)["bundle.json"])):
+        naming = re.sub(r"(?i)probability of (an )?(ECG pattern of )?a normal ECG", "", text)
+        assert concluded(naming) == [], path
+
+
+def test_the_summary_concludes_nothing(read_sample: Report, files_of: FilesOf) -> None:
+    for path, text in strings(json.loads(files_of(read_sample)["report.json"])):
+        assert path == "prediction.scores.name" or concluded(text) == [], path
+
+
+def test_the_terminal_concludes_nothing(sample: Path, tmp_path: Path) -> None:
+    command = [str(Path(sys.executable).with_name("twelvelead")), "read", str(sample), "--out", str(tmp_path)]
+    printed = subprocess.run(command, check=True, capture_output=True, text=True).stdout
+    assert "NORM" in printed and concluded(printed) == []
+
+
+def six_leads() -> bytes:
+    leads = ("I", "II", "V1", "V2", "V3", "V4")
+    return to_bytes(twelve_lead_dataset(square_wave(leads=6), leads=leads))
+
+
+def of_a_child() -> bytes:
+    return to_bytes(twelve_lead_dataset(square_wave(), who=Who(birth_date=date(2014, 6, 1))))
+
+
+def of_five_minutes() -> bytes:
+    return to_bytes(twelve_lead_dataset(square_wave(seconds=300)))
+
+
+def flat() -> bytes:
+    raw = square_wave()
+    raw[:, LEADS.index("V3")] = 0
+    return to_bytes(twelve_lead_dataset(raw))
+
+
+@pytest.mark.parametrize(
+    "ecg, code",
+    [
+        (six_leads, "leads-missing"),
+        (of_a_child, "age-below-limit"),
+        (of_five_minutes, "too-long"),
+        (flat, "lead-flat"),
+    ],
+)
+def test_an_ecg_that_no_model_covers_gets_a_report_without_a_score(
+    ecg: Callable[[], bytes], code: str, report_on: ReportOn, files_of: FilesOf
+) -> None:
+    report = report_on(ecg())
+    files = files_of(report)
+    summary, bundle = json.loads(files["report.json"]), files["bundle.json"]
+    assert summary["prediction"]["abstention"]["code"] == code
+    assert summary["prediction"]["scores"] == [] and summary["pictures"] == []
+    assert f"[{code}]" in report.sentences[0].text and f"abstention:{code}" in report.sentences[0].about
+    text = " ".join(pdf_text(report).split())
+    assert code in text and "threshold reached" not in text and "Probability" not in text
+    assert problems(bundle) == () and code.encode() in bundle
+    assert not [each for each in json.loads(bundle)["entry"] if "valueQuantity" in each["resource"]]
+    assert np.isfinite(report.reading.shown.signal).all() and concluded(text) == []

@@ -1,0 +1,57 @@
+"""The documents cannot lie: settings, commands and targets are compared with what there is."""
+
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+import typer.main
+
+from service.cli.main import app
+from service.settings import Settings
+
+ROOT = Path(__file__).parents[2]
+README = ROOT / "README.md"
+
+
+@pytest.mark.parametrize("field", Settings.model_fields)
+def test_a_setting_is_documented_with_what_it_does(field: str) -> None:
+    page = (ROOT / "docs" / "configuration.md").read_text()
+    (row,) = re.findall(rf"^\| `TWELVELEAD_{field.upper()}` \|.*$", page, re.MULTILINE)
+    description = Settings.model_fields[field].description
+    assert description and description in row
+
+
+def test_no_setting_is_documented_that_does_not_exist() -> None:
+    page = (ROOT / "docs" / "configuration.md").read_text()
+    assert set(re.findall(r"`TWELVELEAD_(\w+)`", page)) == {field.upper() for field in Settings.model_fields}
+
+
+def test_the_page_of_settings_is_as_it_is_generated() -> None:
+    done = subprocess.run(
+        [sys.executable, "-m", "tools.document_settings"], cwd=ROOT, check=True, capture_output=True, text=True
+    )
+    assert (ROOT / "docs" / "configuration.md").read_text() == done.stdout
+
+
+@pytest.mark.parametrize("command", sorted(typer.main.get_command(app).commands))  # type: ignore[attr-defined]
+def test_every_command_stands_in_the_readme(command: str) -> None:
+    assert f"twelvelead {command}" in README.read_text()
+
+
+def test_every_command_in_the_readme_exists() -> None:
+    known = set(typer.main.get_command(app).commands)  # type: ignore[attr-defined]
+    named = set(re.findall(r"(?:bin/|`)twelvelead ([a-z]+)", README.read_text()))
+    assert named and named <= known
+
+
+def test_every_make_target_in_the_readme_exists() -> None:
+    targets = set(re.findall(r"^([a-z]+):", (ROOT / "Makefile").read_text(), re.MULTILINE))
+    named = set(re.findall(r"(?:`|^ +)make ([a-z]+)", README.read_text(), re.MULTILINE))
+    assert named and named <= targets
+
+
+def test_every_link_in_the_readme_leads_somewhere() -> None:
+    for target in re.findall(r"\]\((?!https?:)([^)#]+)", README.read_text()):
+        assert (ROOT / target).exists(), target

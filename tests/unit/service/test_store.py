@@ -1,0 +1,123 @@
+"""A report is kept whole or not at all, once, and for its owner's eyes alone."""
+
+import stat
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from uuid import UUID
+
+import pytest
+
+from ecg.errors import Overloaded, SetupError
+from service.store import Files, Store
+
+ECG = UUID(int=1)
+REPORT = UUID(int=2)
+RESOURCE = UUID(int=3)
+
+
+def files(text: str = "first") -> Files:
+    return {"report.pdf": text.encode(), "bundle.json": b"{}"}
+
+
+def resources_of(kept: Files) -> Files:
+    return {f"Media/{RESOURCE}": kept["report.pdf"]}
+
+
+def interrupted(kept: Files) -> Files:
+    raise KeyboardInterrupt
+
+
+def broken_disk(kept: Files) -> Files:
+    raise OSError(28, "No space left on device")
+
+
+def everything(at: Path) -> dict[str, bytes]:
+    return {str(each.relative_to(at)): each.read_bytes() for each in at.rglob("*") if each.is_file()}
+
+
+def test_what_was_put_is_found_also_after_a_restart(tmp_path: Path) -> None:
+    Store(tmp_path).put(ECG, REPORT, files(), resources_of)
+    again = Store(tmp_path)
+    assert again.report_of(ECG) == REPORT
+    assert again.file(REPORT, "report.pdf") == b"first" and again.resource("Media", RESOURCE) == b"first"
+
+
+def test_what_was_never_put_is_not_found(tmp_path: Path) -> None:
+    store = Store(tmp_path)
+    assert store.report_of(ECG) is None
+    assert store.file(REPORT, "report.pdf") is None and store.resource("Media", RESOURCE) is None
+
+
+def test_putting_twice_keeps_the_first(tmp_path: Path) -> None:
+    store = Store(tmp_path)
+    store.put(ECG, REPORT, files(), resources_of)
+    before = everything(tmp_path)
+    store.put(ECG, REPORT, files("second"), resources_of)
+    assert everything(tmp_path) == before
+
+
+def test_a_crash_after_the_folder_leaves_the_ecg_unknown_and_a_retry_completes_the_first_report(tmp_path: Path) -> None:
+    with pytest.raises(KeyboardInterrupt):
+        Store(tmp_path).put(ECG, REPORT, files(), interrupted)
+    store = Store(tmp_path)
+    assert store.report_of(ECG) is None and store.resource("Media", RESOURCE) is None
+    store.put(ECG, REPORT, files("second"), resources_of)
+    assert store.report_of(ECG) == REPORT
+    assert store.file(REPORT, "report.pdf") == store.resource("Media", RESOURCE) == b"first"
+
+
+def test_an_unfinished_folder_is_no_report(tmp_path: Path) -> None:
+    store = Store(tmp_path)
+    (tmp_path / "unfinished" / "draft").mkdir()
+    (tmp_path / "unfinished" / "draft" / "report.pdf").write_bytes(b"half")
+    assert store.file(REPORT, "report.pdf") is None
+    store.put(ECG, REPORT, files(), resources_of)
+    assert store.file(REPORT, "report.pdf") == b"first"
+
+
+def test_a_disk_that_refuses_announces_nothing(tmp_path: Path) -> None:
+    store = Store(tmp_path)
+    with pytest.raises(Overloaded, match="the disk refused"):
+        store.put(ECG, REPORT, files(), broken_disk)
+    assert store.report_of(ECG) is None
+
+
+def test_a_file_that_cannot_be_written_leaves_no_folder(tmp_path: Path) -> None:
+    store = Store(tmp_path)
+    with pytest.raises(Overloaded):
+        store.put(ECG, REPORT, {"report.pdf": b"whole", "x" * 300: b"a name that no file system takes"}, resources_of)
+    assert everything(tmp_path) == {} and not list((tmp_path / "reports").iterdir())
+
+
+def test_many_at_once_leave_one_report(tmp_path: Path) -> None:
+    store = Store(tmp_path)
+    with ThreadPoolExecutor(8) as pool:
+        for each in [pool.submit(store.put, ECG, REPORT, files(str(at)), resources_of) for at in range(8)]:
+            each.result()
+    kept = store.file(REPORT, "report.pdf")
+    assert len(list((tmp_path / "reports").iterdir())) == 1 and not list((tmp_path / "unfinished").iterdir())
+    assert kept in {str(at).encode() for at in range(8)} and store.resource("Media", RESOURCE) == kept
+
+
+def test_only_the_owner_may_read(tmp_path: Path) -> None:
+    at = tmp_path / "data"
+    Store(at).put(ECG, REPORT, files(), resources_of)
+    modes = {each: stat.S_IMODE(each.stat().st_mode) for each in (at, *at.rglob("*"))}
+    assert {mode for each, mode in modes.items() if each.is_file()} == {0o600}
+    assert {mode for each, mode in modes.items() if each.is_dir()} == {0o700}
+
+
+def test_a_file_in_the_place_of_the_directory_is_the_operators_to_mend(tmp_path: Path) -> None:
+    (tmp_path / "data").write_text("in the way")
+    with pytest.raises(SetupError, match="TWELVELEAD_DATA") as caught:
+        Store(tmp_path / "data")
+    assert str(tmp_path) not in str(caught.value)
+
+
+def test_the_check_fails_when_the_directory_is_gone(tmp_path: Path) -> None:
+    store = Store(tmp_path / "data")
+    store.check()
+    (tmp_path / "data" / "unfinished").rmdir()
+    (tmp_path / "data" / "unfinished").write_text("in the way")
+    with pytest.raises(Overloaded):
+        store.check()

@@ -1,0 +1,145 @@
+"""Fitting: seeded, learns, and a run that was killed ends with the weights of one that was not."""
+
+import csv
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from safetensors.torch import load_file
+
+from tests.golden import corpus as golden
+from training.corpus import Corpus
+from training.fit import CHECKPOINT, LOG, WEIGHTS, Data, fit, learning_rate, load_data
+from training.labels import TARGETS
+from training.recipe import Recipe, read_recipe
+
+ROOT = Path(__file__).parents[3]
+RECIPE = """
+name = "tiny"
+version = "0.0.1"
+arm = "12-lead"
+epochs = 8
+batch = 12
+learning_rate = 0.02
+averaging = 0.8
+shift = 0.1
+widths = [8, 16]
+blocks = [1, 1]
+"""
+PATIENCE = 120  # seconds
+
+
+@pytest.fixture(scope="module")
+def directory(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    root = tmp_path_factory.mktemp("fit")
+    (root / "tiny.toml").write_text(RECIPE, encoding="utf-8")
+    golden.write(root / "corpus", golden.rows(per_fold=8, folds=range(1, 10)))
+    return root
+
+
+@pytest.fixture(scope="module")
+def recipe(directory: Path) -> Recipe:
+    return read_recipe(directory / "tiny.toml")
+
+
+@pytest.fixture(scope="module")
+def data(directory: Path, recipe: Recipe) -> Data:
+    return load_data(Corpus(directory / "corpus"), recipe, directory / "cache")
+
+
+@pytest.fixture(scope="module")
+def unbroken(directory: Path, recipe: Recipe, data: Data) -> Path:
+    fit(data, recipe, directory / "unbroken")
+    return directory / "unbroken"
+
+
+@pytest.fixture
+def started(directory: Path, tmp_path: Path) -> Iterator[subprocess.Popen[bytes]]:
+    command = [sys.executable, "-m", "training", "fit", str(directory / "tiny.toml")]
+    command += ["--corpus", str(directory / "corpus"), "--out", str(tmp_path)]
+    process = subprocess.Popen(command, cwd=ROOT, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    yield process
+    process.kill()
+    process.wait()
+
+
+def log(run: Path) -> list[dict[str, str]]:
+    with (run / LOG).open(newline="", encoding="utf-8") as file:
+        return list(csv.DictReader(file))
+
+
+def assert_same_weights(one: Path, other: Path) -> None:
+    a, b = load_file(one / WEIGHTS), load_file(other / WEIGHTS)
+    assert a.keys() == b.keys()
+    for name in a:
+        torch.testing.assert_close(a[name], b[name], rtol=0, atol=1e-6)
+
+
+def test_data_are_the_training_folds_with_targets_before_helpers(data: Data) -> None:
+    assert data.signals.shape == (64, 12, 1000) and data.watched.shape == (8, 12, 1000)
+    assert data.truth.shape == (64, len(TARGETS) + len(golden.STATEMENTS))
+    assert data.watched_truth.shape == (8, len(TARGETS))
+
+
+def test_a_run_learns_and_logs_each_epoch(unbroken: Path, recipe: Recipe) -> None:
+    rows = log(unbroken)
+    assert [int(row["epoch"]) for row in rows] == list(range(1, recipe.epochs + 1))
+    assert float(rows[-1]["loss"]) < 0.8 * float(rows[0]["loss"])
+    assert float(rows[-1]["MI"]) > 0.7
+    assert rows[-1]["CD"] == "nan"  # none in the corpus
+
+
+def test_the_same_seed_gives_the_same_weights_and_another_seed_others(
+    unbroken: Path, recipe: Recipe, data: Data, tmp_path: Path
+) -> None:
+    fit(data, recipe, tmp_path / "again")
+    assert_same_weights(unbroken, tmp_path / "again")
+    fit(data, replace(recipe, seed=2, epochs=1), tmp_path / "other")
+    one, other = (load_file(run / WEIGHTS)["stem.weight"] for run in (unbroken, tmp_path / "other"))
+    assert (one - other).abs().max() > 0.01
+
+
+def test_a_killed_run_goes_on_and_ends_like_an_unbroken_one(
+    unbroken: Path, recipe: Recipe, data: Data, tmp_path: Path, started: subprocess.Popen[bytes]
+) -> None:
+    end = time.monotonic() + PATIENCE
+    while not (tmp_path / LOG).exists() or not log(tmp_path):
+        assert started.poll() is None and time.monotonic() < end
+        time.sleep(0.005)
+    started.send_signal(signal.SIGKILL)
+    assert started.wait() == -signal.SIGKILL
+    done = torch.load(tmp_path / CHECKPOINT, weights_only=True)["epoch"] + 1
+    assert 1 <= done < recipe.epochs and not (tmp_path / WEIGHTS).exists()
+
+    fit(data, recipe, tmp_path)
+
+    assert_same_weights(unbroken, tmp_path)
+    assert log(tmp_path)[-1] == log(unbroken)[-1]
+    assert set(log(tmp_path)[0]) == {"epoch", "loss", *(finding.code for finding in TARGETS)}
+
+
+def test_a_finished_run_is_not_fitted_again(unbroken: Path, recipe: Recipe, data: Data) -> None:
+    before = (unbroken / WEIGHTS).read_bytes(), log(unbroken)
+    fit(data, recipe, unbroken)
+    assert ((unbroken / WEIGHTS).read_bytes(), log(unbroken)) == before
+
+
+def test_the_learning_rate_goes_up_and_down_again() -> None:
+    recipe = Recipe("x", "0", "x", learning_rate=1.0, warm_up=0.2)
+    rates = np.array([learning_rate(recipe, progress) for progress in np.linspace(0, 1, 101)])
+    assert rates[0] == pytest.approx(0.04) and rates[20] == pytest.approx(1) and rates[-1] == pytest.approx(0)
+    assert (np.diff(rates[:21]) > 0).all() and (np.diff(rates[20:]) < 0).all()
+
+
+def test_a_recipe_with_an_unknown_key_is_refused(tmp_path: Path) -> None:
+    path = tmp_path / "wrong.toml"
+    path.write_text(RECIPE + "epoch = 3\n", encoding="utf-8")
+    with pytest.raises(ValueError, match=r"wrong\.toml.*epoch"):
+        read_recipe(path)

@@ -1,0 +1,71 @@
+"""The figures: equal to scikit-learn's, to brute force, and to what was simulated."""
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from sklearn.metrics import f1_score, roc_auc_score
+
+from training.statistics import auc, auc_interval, best_f1_threshold, platt
+
+# Few values, so that ties are the rule.
+PAIRS = st.lists(st.tuples(st.booleans(), st.integers(1, 9).map(lambda at: at / 10)), min_size=2, max_size=60)
+
+
+def columns(pairs: list[tuple[bool, float]]) -> tuple[np.ndarray, np.ndarray]:
+    truth, score = zip(*pairs, strict=True)
+    return np.array(truth, dtype=bool), np.array(score)
+
+
+def simulated(count: int, seed: int = 0) -> tuple[np.ndarray, np.ndarray]:
+    rng = np.random.default_rng(seed)
+    truth = rng.random(count) < 0.4
+    return truth, truth + rng.normal(size=count)
+
+
+@settings(deadline=None)
+@given(PAIRS.filter(lambda pairs: 0 < sum(true for true, _ in pairs) < len(pairs)))
+def test_auc_is_that_of_scikit_learn_with_ties_too(pairs: list[tuple[bool, float]]) -> None:
+    truth, score = columns(pairs)
+    assert auc(truth, score) == pytest.approx(roc_auc_score(truth, score), abs=1e-12)
+
+
+@pytest.mark.parametrize("one", [True, False])
+def test_without_both_classes_there_is_no_auc(one: bool) -> None:
+    truth, score = np.full(9, one), np.linspace(0, 1, 9)
+    assert np.isnan(auc(truth, score))
+    interval = auc_interval(truth, score)
+    assert np.isnan([interval.value, interval.low, interval.high]).all()
+
+
+def test_the_interval_holds_the_value_narrows_with_n_and_repeats() -> None:
+    few, many = auc_interval(*simulated(100)), auc_interval(*simulated(2500))
+    for interval in (few, many):
+        assert interval.low < interval.value < interval.high
+    assert (few.high - few.low) / (many.high - many.low) == pytest.approx(5, rel=0.4)  # the root of 2500 / 100
+    assert auc_interval(*simulated(100)) == few
+
+
+def test_the_interval_covers_the_truth_about_as_often_as_it_says() -> None:
+    true = 0.7602  # of two normals one standard deviation apart: Phi(1 / sqrt 2)
+    intervals = [auc_interval(*simulated(150, seed)) for seed in range(60)]
+    assert sum(each.low <= true <= each.high for each in intervals) >= 51
+
+
+@settings(deadline=None)
+@given(PAIRS.filter(lambda pairs: any(true for true, _ in pairs)))
+def test_the_threshold_is_that_of_brute_force(pairs: list[tuple[bool, float]]) -> None:
+    truth, probability = columns(pairs)
+    best = max(f1_score(truth, probability >= each) for each in np.unique(probability))
+    found = best_f1_threshold(truth, probability)
+    assert f1_score(truth, probability >= found) == pytest.approx(best) and found in probability
+
+
+@pytest.mark.parametrize(("slope", "intercept"), [(1.0, 0.0), (0.6, -1.2), (2.5, 1.0)])
+def test_platt_finds_the_slope_and_intercept_that_were_simulated(slope: float, intercept: float) -> None:
+    rng = np.random.default_rng(0)
+    logit = rng.normal(0, 2, 20_000)
+    truth = rng.random(20_000) < 1 / (1 + np.exp(-(slope * logit + intercept)))
+    found = platt(truth, logit)
+    assert found.slope == pytest.approx(slope, rel=0.05) and found.intercept == pytest.approx(intercept, abs=0.06)
+    assert found(logit).mean() == pytest.approx(truth.mean(), abs=1e-3)  # calibrated in the large
