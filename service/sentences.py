@@ -32,8 +32,8 @@ def _impression(reading: Reading) -> tuple[Sentence, ...]:
     if not asserted:
         return (
             Sentence(
-                "None of the patterns looked for reached its threshold. This excludes no disease.",
-                tuple(f"score:{each.finding.code}" for each in prediction.scores),
+                "No finding that may be stated reached its threshold. This excludes no disease.",
+                tuple(f"score:{each.finding.code}" for each in prediction.scores if each.finding.asserted),
             ),
         )
     return tuple(_asserted(score) for score in asserted)

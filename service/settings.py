@@ -8,7 +8,7 @@ from typing import Annotated
 from zoneinfo import ZoneInfo
 
 from pydantic import AfterValidator, Field, ValidationError
-from pydantic_settings import BaseSettings, SettingsConfigDict
+from pydantic_settings import BaseSettings, SettingsConfigDict, SettingsError
 
 from ecg.errors import SetupError
 
@@ -64,8 +64,8 @@ def load_settings(**chosen: str | int) -> Settings:
     """
     try:
         return Settings(**chosen)  # type: ignore[arg-type]  # pydantic checks them
-    except (ValidationError, ValueError) as error:
-        if not isinstance(error, ValidationError):
-            raise SetupError("A setting cannot be read; `docs/configuration.md` lists them.") from error
+    except SettingsError as error:  # its text names the field, and no value
+        raise SetupError(f"A setting is not the JSON that it must be: {error}.") from error
+    except ValidationError as error:
         wrong = "; ".join(f"TWELVELEAD_{str(each['loc'][0]).upper()}: {each['msg']}" for each in error.errors())
         raise SetupError(f"These settings are wrong: {wrong}") from error

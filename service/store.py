@@ -2,7 +2,9 @@
 
 import os
 import shutil
+import time
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from pathlib import Path
 from typing import Final
 from uuid import UUID, uuid4
@@ -13,6 +15,7 @@ REPORTS: Final = "reports"  # reports/<report id>/<file>
 RESOURCES: Final = "resources"  # resources/<type>/<id>.json
 IDENTITIES: Final = "identities"  # identities/<ECG's identity>, holding the report id
 UNFINISHED: Final = "unfinished"
+ABANDONED: Final = 3600.0  # seconds after which nobody works on a draft any more
 
 Files = Mapping[str, bytes]
 
@@ -31,6 +34,7 @@ class Store:
                 each.mkdir(parents=True, exist_ok=True, mode=0o700)
             except OSError as error:
                 raise SetupError(f"TWELVELEAD_DATA is no directory that can be used: {error.strerror}.") from error
+        self._sweep()
 
     def report_of(self, identity: UUID) -> UUID | None:
         """Return the id of the first report on an ECG, or None where there is none."""
@@ -82,6 +86,17 @@ class Store:
             probe.unlink()
         except OSError as error:
             raise Overloaded("The store takes no files.") from error
+
+    def _sweep(self) -> None:
+        """Remove what a crash left unfinished. It may be another process's work, so only what is old."""
+        for draft in (self._at / UNFINISHED).iterdir():
+            with suppress(FileNotFoundError):  # another process may be sweeping too
+                if time.time() - draft.stat().st_mtime < ABANDONED:
+                    continue
+                if draft.is_dir():
+                    shutil.rmtree(draft)
+                else:
+                    draft.unlink()
 
     def _put_folder(self, home: Path, files: Files) -> None:
         if home.exists():

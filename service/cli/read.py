@@ -17,7 +17,6 @@ from service.pipeline import interpret
 from service.renderings import BUNDLE, PDF, renderings
 from service.sentences import percent
 from service.settings import load_settings
-from service.wiring import build_router
 
 BAR: Final = 16  # characters
 
@@ -33,6 +32,8 @@ def read_file(file: Path, out: Path, issued: datetime) -> None:
     if file.stat().st_size > settings.max_payload_mb * 1_000_000:
         raise UnknownFormat(f"The file has more than {settings.max_payload_mb} MB (TWELVELEAD_MAX_PAYLOAD_MB).")
     found = recordings(Payload(file.read_bytes()), settings)
+    from service.wiring import build_router  # late: a file that is refused need not wait for torch
+
     router = build_router(settings)
     for recording in found:
         report = interpret(recording, router=router, issued=issued)

@@ -126,6 +126,13 @@ def test_a_wrong_setting_is_named_with_the_reason(setting: str, value: str, why:
     assert re.fullmatch(rf"setup: [^\n]*{setting}: [^\n]*{why}[^\n]*\n", done.stderr)
 
 
+def test_a_setting_that_is_no_json_is_named_without_its_value(sample: Path) -> None:
+    done = run("read", sample, TWELVELEAD_PATIENT_SYSTEMS="{secret")
+    assert done.returncode == EXIT_SETUP
+    assert "patient_systems" in done.stderr
+    assert "secret" not in done.stderr and done.stderr.count("\n") == 1
+
+
 def test_no_address_but_loopback_is_served() -> None:
     done = run("serve", "--host", "0.0.0.0")
     assert done.returncode == EXIT_SETUP and "loopback" in done.stderr

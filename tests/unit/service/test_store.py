@@ -1,5 +1,6 @@
 """A report is kept whole or not at all, once, and for its owner's eyes alone."""
 
+import os
 import stat
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -121,3 +122,14 @@ def test_the_check_fails_when_the_directory_is_gone(tmp_path: Path) -> None:
     (tmp_path / "data" / "unfinished").write_text("in the way")
     with pytest.raises(Overloaded):
         store.check()
+
+
+def test_what_a_crash_left_is_swept_when_it_is_old(tmp_path: Path) -> None:
+    Store(tmp_path)
+    old, fresh = tmp_path / "unfinished" / "old", tmp_path / "unfinished" / "fresh"
+    for each in (old, fresh):
+        each.mkdir()
+        (each / "report.pdf").write_bytes(b"a patient's")
+    os.utime(old, (0, 0))
+    Store(tmp_path)
+    assert [each.name for each in (tmp_path / "unfinished").iterdir()] == ["fresh"]
