@@ -27,12 +27,13 @@ class Sentence:
 
 @dataclass(frozen=True)
 class Picture:
-    """A drawn explanation as PNG bytes."""
+    """The ECG as PNG bytes; with the map of a finding, by a method, or plain."""
 
     name: str
     title: str
-    finding: str
     png: bytes = field(repr=False)
+    finding: str | None = None
+    method: str | None = None
 
 
 @dataclass(frozen=True)

@@ -32,7 +32,7 @@ def _impression(reading: Reading) -> tuple[Sentence, ...]:
     if not asserted:
         return (
             Sentence(
-                "No finding that may be stated reached its threshold. This excludes no disease.",
+                "None of the findings looked for reached its threshold. This excludes no disease.",
                 tuple(f"score:{each.finding.code}" for each in prediction.scores if each.finding.asserted),
             ),
         )

@@ -131,12 +131,11 @@ def _orders(frame: Frame) -> list[Json]:
 
 
 def _media(frame: Frame, picture: Picture) -> Json:
-    """Return a drawn explanation as Media (R4 media.html), with its method's true name."""
+    """Return a picture as Media (R4 media.html); that of a map with its method's true name, and as AI's."""
     report = frame.report
-    methods = [each.method for each in report.reading.explanations if each.finding.code == picture.finding]
     return kept(
         resourceType="Media",
-        meta=ai_meta(),
+        meta=ai_meta() if picture.method else None,
         text=narrative(picture.title or picture.name),
         identifier=[own_identifier(frame.id(f"media-{picture.name}"))],
         status="completed",
@@ -147,7 +146,7 @@ def _media(frame: Frame, picture: Picture) -> Json:
         issued=instant(report.issued),
         device=frame.device,
         content=attachment("image/png", picture.png, picture.title, report.issued),
-        note=[{"text": plain(f"Method: {method}")} for method in methods],
+        note=[{"text": plain(f"Method: {picture.method}")}] if picture.method else None,
     )
 
 

@@ -1,4 +1,4 @@
-"""PNG pictures of explanations: the same drawing as in the report, without patient data."""
+"""PNG pictures of the ECG and its maps: the same drawing as in the report, without patient data."""
 
 import io
 import threading
@@ -23,6 +23,7 @@ CAPTION: Final = 14.0  # mm above the paper
 FOOT: Final = 8.0  # mm below it
 CLEAR: Final = (0, 0, 0, 0)
 WHITE: Final = (255, 255, 255, 255)
+PLAIN: Final = "ECG, 3x4+1"
 RGBA: Final = pypdfium2.raw.FPDFBitmap_BGRA
 
 PDFIUM: Final = threading.Lock()  # it may be called by one thread at a time, whatever the documents
@@ -35,34 +36,32 @@ def caption(explanation: Explanation) -> str:
 
 
 def pictures(reading: Reading, papers: Papers) -> tuple[Picture, ...]:
-    """Draw each map as a PNG of its own.
+    """Draw the ECG as a PNG, and each map as another.
 
     Paper and traces are rasterised once for each format, and laid over the maps: the same layers as in the report.
     """
-    maps = reading.explanations
-    if not maps:
-        return ()
     register_fonts()
-    used = list(dict.fromkeys(papers.showing(each) for each in maps))
+    shown: tuple[Explanation | None, ...] = (None, *reading.explanations)
+    used = list(dict.fromkeys(papers.showing(each) for each in shown))
     buffer = io.BytesIO()
     canvas = Canvas(buffer, invariant=True, pageCompression=0)
     for paper in used:
         _traces_page(canvas, paper)
-    for each in maps:
+    for each in shown:
         _map_page(canvas, papers.showing(each), each)
     canvas.save()
     with _opened(buffer.getvalue()) as document:
         over = {paper: _image(document[at], CLEAR) for at, paper in enumerate(used)}
-        under = [_image(document[at + len(used)], WHITE) for at in range(len(maps))]
-    drawn = [Image.alpha_composite(image, over[papers.showing(each)]) for each, image in zip(maps, under, strict=True)]
-    return tuple(
-        Picture(_name(each), caption(each), each.finding.code, _png(image))
-        for each, image in zip(maps, drawn, strict=True)
-    )
+        under = [_image(document[at + len(used)], WHITE) for at in range(len(shown))]
+    layers = zip(shown, under, strict=True)
+    return tuple(_picture(each, Image.alpha_composite(image, over[papers.showing(each)])) for each, image in layers)
 
 
-def _name(explanation: Explanation) -> str:
-    return f"{'saliency' if explanation.knows_leads else 'gradcam'}-{explanation.finding.code}"
+def _picture(explanation: Explanation | None, image: Image.Image) -> Picture:
+    if explanation is None:
+        return Picture("ecg", PLAIN, _png(image))
+    name = f"{'saliency' if explanation.knows_leads else 'gradcam'}-{explanation.finding.code}"
+    return Picture(name, caption(explanation), _png(image), explanation.finding.code, explanation.method)
 
 
 def _traces_page(canvas: Canvas, paper: Paper) -> None:
@@ -71,14 +70,17 @@ def _traces_page(canvas: Canvas, paper: Paper) -> None:
     canvas.showPage()
 
 
-def _map_page(canvas: Canvas, paper: Paper, explanation: Explanation) -> None:
+def _map_page(canvas: Canvas, paper: Paper, explanation: Explanation | None) -> None:
+    """Draw all of a picture but paper and traces."""
     _set_size(canvas, paper)
-    paper.draw_map(canvas, MARGIN, FOOT, explanation)
     width, top = paper.layout.width + 2 * MARGIN, FOOT + paper.layout.height
     canvas.setFillColorRGB(*INK)
     canvas.setFont(BOLD, 11)
-    canvas.drawString(MARGIN * mm, (top + 8) * mm, caption(explanation))
-    draw_scale(canvas, MARGIN + 4, top + 2, explanation)
+    canvas.drawString(MARGIN * mm, (top + 8) * mm, PLAIN if explanation is None else caption(explanation))
+    if explanation is not None:
+        paper.draw_map(canvas, MARGIN, FOOT, explanation)
+        draw_scale(canvas, MARGIN + 4, top + 2, explanation)
+    canvas.setFillColorRGB(*INK)
     canvas.setFont(REGULAR, 8)
     canvas.drawRightString((width - MARGIN) * mm, (top + 2.7) * mm, f"25 mm/s   {paper.gain:g} mm/mV")
     canvas.drawString(MARGIN * mm, 2.5 * mm, SHORT_MARK)

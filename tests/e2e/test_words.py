@@ -123,7 +123,7 @@ def test_an_ecg_that_no_model_covers_gets_a_report_without_a_score(
     files = files_of(report)
     summary, bundle = json.loads(files["report.json"]), files["bundle.json"]
     assert summary["prediction"]["abstention"]["code"] == code
-    assert summary["prediction"]["scores"] == [] and summary["pictures"] == []
+    assert summary["prediction"]["scores"] == [] and [each["file"] for each in summary["pictures"]] == ["ecg.png"]
     assert f"[{code}]" in report.sentences[0].text and f"abstention:{code}" in report.sentences[0].about
     text = " ".join(pdf_text(report).split())
     assert code in text and "threshold reached" not in text and "Probability" not in text

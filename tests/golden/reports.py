@@ -91,7 +91,8 @@ def report(
         reading=Reading(windows, assess(windows), prediction, explanations),
         sentences=_sentences(prediction),
         pictures=tuple(
-            Picture(f"relevance-{each.code}", f"Relevance for {each.name}", each.code, png()) for each in shown
+            Picture(f"relevance-{each.code}", f"Relevance for {each.name}", png(), each.code, "Grad-CAM")
+            for each in shown
         ),
         pdf=pdf(),
         issued=ISSUED,

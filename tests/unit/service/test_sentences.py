@@ -44,9 +44,9 @@ def test_normality_is_never_stated_however_high_its_score() -> None:
     assert "normal" not in said and "This excludes no disease." in said
 
 
-def test_where_nothing_reached_its_threshold_all_scores_are_named() -> None:
+def test_where_nothing_reached_its_threshold_the_scores_of_all_findings_are_named() -> None:
     made = reports.report()
-    assert sentences(made.recording, made.reading)[0].about == tuple(f"score:{code}" for code in FINDINGS)
+    assert sentences(made.recording, made.reading)[0].about == tuple(f"score:{code}" for code in ASSERTABLE)
 
 
 def test_an_abstention_is_said_with_its_code() -> None:
