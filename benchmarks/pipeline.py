@@ -60,7 +60,10 @@ class Stages:
         total = sum(medians.values())
         rows = [f"  {name:<34}{value:>8.1f} ms{value / total:>7.0%}" for name, value in medians.items()]
         slow, fast = (f"{seconds * 1e3 / total:.0f}" for seconds in PAPER_SECONDS[::-1])
-        return [*rows, f"  {'file to report':<34}{total:>8.1f} ms   published: 15 to 25 s, {fast} to {slow} times this"]
+        return [
+            *rows,
+            f"  {'file to report':<34}{total:>8.1f} ms   (published: 15 to 25 s, {fast} to {slow} times as long)",
+        ]
 
 
 def one_reading(payload: Payload, router: CardRouter, stages: Stages) -> Report:

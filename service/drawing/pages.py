@@ -166,7 +166,7 @@ def _identity_block(page: _Page) -> None:
     age = "" if recording.age is None else f", {recording.age:.0f} years"
     born = "not stated" if patient.birth_date is None else patient.birth_date.isoformat()
     blocks = (
-        (("Patient", patient.name), ("Patient ID", _with_issuer(patient.id, patient.issuer)),
+        (("Patient", _in_reading_order(patient.name)), ("Patient ID", _with_issuer(patient.id, patient.issuer)),
          ("Born, sex", f"{born}, {patient.sex or 'sex not stated'}{age}")),
         (("Acquired", when + zone), ("Accession", order.accession_number), ("Order", order.placer_number)),
         (("Recorder", " ".join(filter(None, (recording.device.manufacturer, recording.device.model))) or None),
@@ -182,6 +182,13 @@ def _identity_block(page: _Page) -> None:
             page.text(x, y, label, 8)
             page.ink()
             _fitted(page, x + 19, y, value or "not stated", width - 22)
+
+
+def _in_reading_order(name: str | None) -> str | None:
+    """Write 'Family^Given^Middle' (PS3.5 6.2, PN) as 'Family, Given Middle'; other names stay as they are."""
+    family, *rest = (name or "").split("^")
+    given = " ".join(part for part in rest if part)
+    return f"{family}, {given}" if given else family or None
 
 
 def _with_issuer(identifier: str | None, issuer: str | None) -> str | None:

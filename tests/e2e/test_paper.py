@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from ecg.leads import LEADS
 from ecg.report import Report
 from service.sentences import MARKS
-from tests.golden.dicom_files import Scale, to_bytes, twelve_lead_dataset
+from tests.golden.dicom_files import Scale, Who, to_bytes, twelve_lead_dataset
 
 MM: Final = 72 / 25.4
 PULSE_WIDTH: Final = 8.0  # mm: what is drawn in ink and narrower is a pulse, what is wider a trace
@@ -196,3 +196,9 @@ def test_a_printer_is_told_not_to_scale_and_the_metadata_name_the_report_but_no_
         assert pdf.metadata["Subject"] == f"urn:uuid:{one_millivolt.id}"
         said = " ".join(map(str, pdf.metadata.values()))
     assert "Example" not in said and "Eve" not in said and "4711" not in said.replace(str(one_millivolt.id), "")
+
+
+@pytest.mark.parametrize(("name", "shown"), [("Quokka^Zebediah^Q", "Quokka, Zebediah Q"), ("Anonymous", "Anonymous")])
+def test_a_patients_name_is_written_as_people_write_it(name: str, shown: str, report_on: ReportOn) -> None:
+    data = to_bytes(twelve_lead_dataset(np.zeros((5000, 12), np.int16), who=Who(name=name)))
+    assert shown in printed(report_on(data)).text
