@@ -9,7 +9,7 @@ PIP = $(BIN)/pip --disable-pip-version-check install -qq -c constraints.txt $(if
 OUT ?= out/demo
 
 .DEFAULT_GOAL := help
-.PHONY: help demo serve test setup peers fmt check bench fuzz docs clean
+.PHONY: help demo serve test setup peers fmt check bench fuzz crash docs clean
 
 help: ## List the targets
 	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 10
@@ -53,6 +53,9 @@ bench: $(VENV)/.developer ## Print milliseconds per stage, cold start and peak m
 
 fuzz: $(VENV)/.developer ## Feed every reader many more broken payloads than the tests do
 	@FUZZ_EXAMPLES=20000 $(BIN)/pytest tests/conformance
+
+crash: $(VENV)/.developer ## Kill the service and its database again and again under load, and count
+	@CRASH_KILLS=$${CRASH_KILLS:-24} $(BIN)/pytest tests/e2e/test_crash.py
 
 docs: $(VENV)/.developer ## Write the generated pages anew
 	@$(BIN)/python -m tools.document_settings > docs/configuration.md

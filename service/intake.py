@@ -1,28 +1,26 @@
-"""Takes payloads from every listener: reads them, reports on them, keeps what came out before anyone is told."""
+"""Takes payloads from every listener: what it has accepted is on disk and queued before anyone is told."""
 
-from collections.abc import Mapping
+import shutil
 from dataclasses import dataclass
 from datetime import datetime
-from uuid import UUID
+from uuid import UUID, uuid4
 
-from adapters.fhir.bundle import stored
-from adapters.fhir.frame import FhirSettings
+from adapters.dicom.results import own_report_id
 from adapters.readers import read
+from ecg.errors import Overloaded
 from ecg.payload import Payload
-from ecg.ports import Router
 from ecg.recording import Recording
 from ecg.report import identity
-from service.pipeline import interpret
-from service.renderings import BUNDLE, renderings
+from service.jobs import Job, Jobs
 from service.settings import Settings
 from service.store import Store
 
 
 @dataclass(frozen=True)
 class Accepted:
-    """What became of one recording: its report, and whether the same ECG had been here before."""
+    """What became of one recording: its job, and whether the same ECG had been here before."""
 
-    report_id: UUID
+    job: Job
     known: bool
 
 
@@ -39,31 +37,34 @@ def recordings(payload: Payload, settings: Settings) -> tuple[Recording, ...]:
 class Intake:
     """The one door behind all listeners."""
 
-    router: Router
     store: Store
+    jobs: Jobs
     settings: Settings
 
     def accept(self, payload: Payload, issued: datetime) -> tuple[Accepted, ...]:
-        """Read a payload and return the reports on its ECGs, all of them kept. A known ECG keeps its first report.
+        """Read a payload, keep it, and queue a job for each ECG in it. A known ECG keeps its first job.
+
+        Our own outputs are never input: they give no job.
 
         Raises:
             PayloadError: what the sender must change.
             Overloaded: it cannot be kept now.
         """
-        return tuple(self._accept(recording, issued) for recording in recordings(payload, self.settings))
+        if (own := own_report_id(payload.data)) is not None:
+            self.jobs.audit("own-output-dropped", str(own))
+            return ()
+        found = recordings(payload, self.settings)
+        self._check_space()
+        self.store.put_payload(payload.sha256, payload.data)
+        wanted = [_job(payload, part, identity(each), issued) for part, each in enumerate(found)]
+        given = self.jobs.accept(wanted)
+        return tuple(Accepted(job, known=job.id != want.id) for job, want in zip(given, wanted, strict=True))
 
-    def _accept(self, recording: Recording, issued: datetime) -> Accepted:
-        known_as = identity(recording)
-        first = self.store.report_of(known_as)
-        if first is not None:
-            return Accepted(first, known=True)
-        report = interpret(recording, router=self.router, issued=issued)
-        files = renderings(report, FhirSettings(self.settings.patient_systems))
-        self.store.put(known_as, report.id, files, _resources)
-        # Another worker may have been quicker with the same ECG: its report stands.
-        stands = self.store.report_of(known_as) or report.id
-        return Accepted(stands, known=stands != report.id)
+    def _check_space(self) -> None:
+        free = shutil.disk_usage(self.settings.data).free / 1e6
+        if free < self.settings.least_free_mb:
+            raise Overloaded(f"The disk has {free:.0f} MB left, fewer than {self.settings.least_free_mb} MB.")
 
 
-def _resources(files: Mapping[str, bytes]) -> dict[str, bytes]:
-    return {f"{kind}/{each}": data for (kind, each), data in stored(files[BUNDLE]).items()}
+def _job(payload: Payload, part: int, known_as: UUID, issued: datetime) -> Job:
+    return Job(uuid4(), known_as, payload.sha256, part, issued, "waiting", None, None)

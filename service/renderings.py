@@ -7,8 +7,8 @@ from adapters.fhir.bundle import encode
 from adapters.fhir.frame import FhirSettings
 from ecg.reading import Prediction
 from ecg.report import Report
+from service.archive import PDF, picture_name
 
-PDF = "report.pdf"
 BUNDLE = "bundle.json"
 SUMMARY = "report.json"
 
@@ -17,11 +17,6 @@ def renderings(report: Report, settings: FhirSettings) -> dict[str, bytes]:
     """Return file name and bytes of each rendering."""
     files = {PDF: report.pdf, BUNDLE: encode(report, settings), SUMMARY: _json(summary(report))}
     return files | {picture_name(picture.name): picture.png for picture in report.pictures}
-
-
-def picture_name(name: str) -> str:
-    """Return the file name of a picture."""
-    return f"{name}.png"
 
 
 def summary(report: Report) -> dict[str, Any]:

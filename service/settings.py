@@ -48,6 +48,22 @@ class Settings(BaseSettings):
     )
     threads: int = Field(default=1, ge=1, le=64, description="Threads that the network may use for one ECG.")
     max_payload_mb: int = Field(default=64, ge=1, le=1024, description="Largest payload that is taken, in MB.")
+    least_free_mb: int = Field(default=500, ge=0, description="Below this much free disk nothing is accepted, in MB.")
+    database: str = Field(
+        default="",
+        description="URL of a PostgreSQL server; empty: the embedded one, in the data directory.",
+        repr=False,
+    )
+    destinations: Path | None = Field(
+        default=None, description="TOML file of the destinations; see docs/destinations.md."
+    )
+    workers: int = Field(default=2, ge=1, le=64, description="ECGs and deliveries that a process works on at once.")
+    dicom_port: int = Field(
+        default=11112, ge=0, le=65535, description="Port of the DICOM listener; 0 takes a free one."
+    )
+    ae_title: str = Field(
+        default="TWELVELEAD", min_length=1, max_length=16, description="Our DICOM application entity title."
+    )
     weights: Path | None = Field(default=None, description="Directory of model cards; empty: those of the release.")
 
     @cached_property

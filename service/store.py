@@ -1,5 +1,6 @@
-"""Keeps issued reports in a folder: whole or not at all, and on disk before anyone is told."""
+"""Keeps payloads and reports in a folder: whole or not at all, and on disk before anyone is told."""
 
+import hashlib
 import os
 import shutil
 import time
@@ -13,7 +14,7 @@ from ecg.errors import Overloaded, SetupError
 
 REPORTS: Final = "reports"  # reports/<report id>/<file>
 RESOURCES: Final = "resources"  # resources/<type>/<id>.json
-IDENTITIES: Final = "identities"  # identities/<ECG's identity>, holding the report id
+PAYLOADS: Final = "payloads"  # payloads/<first two digits>/<sha256>
 UNFINISHED: Final = "unfinished"
 ABANDONED: Final = 3600.0  # seconds after which nobody works on a draft any more
 
@@ -21,7 +22,7 @@ Files = Mapping[str, bytes]
 
 
 class Store:
-    """A folder of reports. Files are readable by their owner alone: they hold patients' data.
+    """A folder of payloads and reports. Files are readable by their owner alone: they hold patients' data.
 
     Raises:
         SetupError: the folder cannot be made.
@@ -29,24 +30,42 @@ class Store:
 
     def __init__(self, directory: Path) -> None:
         self._at = directory
-        for each in (directory, *(directory / name for name in (REPORTS, RESOURCES, IDENTITIES, UNFINISHED))):
+        for each in (directory, *(directory / name for name in (REPORTS, RESOURCES, PAYLOADS, UNFINISHED))):
             try:
                 each.mkdir(parents=True, exist_ok=True, mode=0o700)
             except OSError as error:
                 raise SetupError(f"TWELVELEAD_DATA is no directory that can be used: {error.strerror}.") from error
+        _sync(directory)
         self._sweep()
 
-    def report_of(self, identity: UUID) -> UUID | None:
-        """Return the id of the first report on an ECG, or None where there is none."""
-        path = self._at / IDENTITIES / str(identity)
-        return UUID(path.read_text()) if path.is_file() else None
+    def put_payload(self, sha256: str, data: bytes) -> None:
+        """Keep a payload by its digest. Twice does no harm.
 
-    def put(self, identity: UUID, report_id: UUID, files: Files, resources_of: Callable[[Files], Files]) -> None:
-        """Keep a report's files, its FHIR resources, and that the ECG has it. Twice does no harm: the first stays.
+        Raises:
+            Overloaded: the disk does not take it.
+        """
+        try:
+            self._put_file(self._payload(sha256), data)
+        except OSError as error:
+            raise Overloaded("The payload cannot be kept: the disk refused it.") from error
+
+    def payload(self, sha256: str) -> bytes:
+        """Return a payload that was kept.
+
+        Raises:
+            LookupError: it is not there, or no longer what it was.
+        """
+        path = self._payload(sha256)
+        data = path.read_bytes() if path.is_file() else b""
+        if hashlib.sha256(data).hexdigest() != sha256:
+            raise LookupError("a payload is missing or damaged")
+        return data
+
+    def put_report(self, report_id: UUID, files: Files, resources_of: Callable[[Files], Files]) -> None:
+        """Keep a report's files and its FHIR resources. Twice does no harm: the first stays.
 
         Args:
-            identity: of the ECG.
-            report_id: of the report on it.
+            report_id: of the report.
             files: name and bytes of each rendering.
             resources_of: gives the FHIR resources ('type/id' to JSON) of the files that stand.
 
@@ -57,12 +76,15 @@ class Store:
             home = self._at / REPORTS / str(report_id)
             self._put_folder(home, files)
             # An earlier attempt may have left the folder: its resources belong to it, not to this attempt's files.
-            for name, data in resources_of({each.name: each.read_bytes() for each in home.iterdir()}).items():
+            for name, data in resources_of(self.files(report_id)).items():
                 self._put_file(self._at / RESOURCES / f"{name}.json", data)
-            # Last, since it is what makes the report findable by its ECG.
-            self._put_file(self._at / IDENTITIES / str(identity), str(report_id).encode())
         except OSError as error:
             raise Overloaded("The report cannot be kept: the disk refused it.") from error
+
+    def files(self, report_id: UUID) -> dict[str, bytes]:
+        """Return all files of a report by name, none where there is no report."""
+        home = self._at / REPORTS / str(report_id)
+        return {each.name: each.read_bytes() for each in home.iterdir()} if home.is_dir() else {}
 
     def file(self, report_id: UUID, name: str) -> bytes | None:
         """Return a file of a report, or None where there is none."""
@@ -100,6 +122,7 @@ class Store:
 
     def _put_folder(self, home: Path, files: Files) -> None:
         if home.exists():
+            _sync(home.parent)
             return
         draft = self._at / UNFINISHED / uuid4().hex
         draft.mkdir(mode=0o700)
@@ -116,18 +139,19 @@ class Store:
 
     def _put_file(self, path: Path, data: bytes) -> None:
         """Put a file in place, unless one stands there: the first one stays."""
-        if path.exists():
-            return
-        draft = self._at / UNFINISHED / uuid4().hex
-        _write(draft, data)
-        path.parent.mkdir(mode=0o700, exist_ok=True)
-        try:
-            os.link(draft, path)
-        except FileExistsError:
-            return
-        finally:
+        if not path.exists():
+            if not path.parent.exists():
+                path.parent.mkdir(mode=0o700, exist_ok=True)
+                _sync(path.parent.parent)
+            draft = self._at / UNFINISHED / uuid4().hex
+            _write(draft, data)
+            with suppress(FileExistsError):
+                os.link(draft, path)
             draft.unlink()
-        _sync(path.parent)
+        _sync(path.parent)  # also where it stands: who put it there may not have come so far
+
+    def _payload(self, sha256: str) -> Path:
+        return self._at / PAYLOADS / sha256[:2] / sha256
 
 
 def _write(path: Path, data: bytes) -> None:

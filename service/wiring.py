@@ -1,11 +1,24 @@
-"""Puts the parts together by the settings: models, router, store."""
+"""Puts the parts together by the settings: models, store, database, ledger, destinations, queue."""
 
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from functools import cached_property
+
+from procrastinate import App
+
+from adapters.dicom.commitment import MemoryInbox
+from adapters.dicom.listener import Listener, ListenerSettings
+from adapters.fhir.frame import FhirSettings
 from ecg.errors import ModelRefused
 from models.network import WEIGHTS, load, use_threads
 from models.router import CardRouter
+from service.database import Database
+from service.destinations import Named, Site, read_destinations
 from service.intake import Intake
+from service.jobs import Jobs
 from service.settings import Settings
 from service.store import Store
+from service.worker import Workshop, build_queue
 
 
 def build_router(settings: Settings) -> CardRouter:
@@ -22,10 +35,56 @@ def build_router(settings: Settings) -> CardRouter:
     return CardRouter([(model.card.arm, model) for model in models])
 
 
-def build_intake(settings: Settings) -> Intake:
-    """Build what every listener hands its payloads to.
+@dataclass(frozen=True)
+class Service:
+    """All parts of a running service, each made when it is first asked for.
 
-    Raises:
-        SetupError: models or data directory are not in order.
+    Raises, on asking:
+        SetupError: the part's settings are wrong, or what it needs is not there.
     """
-    return Intake(build_router(settings), Store(settings.data), settings)
+
+    settings: Settings
+
+    @cached_property
+    def store(self) -> Store:
+        """Where payloads and reports are kept."""
+        return Store(self.settings.data)
+
+    @cached_property
+    def database(self) -> Database:
+        """The database, migrated."""
+        self.settings.data.mkdir(parents=True, exist_ok=True, mode=0o700)
+        return Database(self.settings.database, self.settings.data / "postgres")
+
+    @cached_property
+    def jobs(self) -> Jobs:
+        """The ledger."""
+        return Jobs(self.database)
+
+    @cached_property
+    def intake(self) -> Intake:
+        """What every listener hands its payloads to."""
+        return Intake(self.store, self.jobs, self.settings)
+
+    @cached_property
+    def commitments(self) -> MemoryInbox:
+        """Where a PACS's word on storage commitment arrives, by whichever association."""
+        return MemoryInbox()
+
+    @cached_property
+    def destinations(self) -> tuple[Named, ...]:
+        """The site's destinations, on or off."""
+        site = Site(self.settings.ae_title, FhirSettings(self.settings.patient_systems), self.commitments)
+        return read_destinations(self.settings.destinations, site)
+
+    @cached_property
+    def listener(self) -> Listener:
+        """The DICOM listener, not started."""
+        settings = ListenerSettings(self.settings.host, self.settings.dicom_port, self.settings.ae_title)
+        return Listener(settings, lambda payload: self.intake.accept(payload, datetime.now(UTC)), self.commitments.put)
+
+    @cached_property
+    def queue(self) -> App:
+        """The queue with its tasks, models warm."""
+        workshop = Workshop(build_router(self.settings), self.store, self.jobs, self.settings)
+        return build_queue(workshop, {each.name: each.destination for each in self.destinations}, self.database.url)

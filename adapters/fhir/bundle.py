@@ -1,6 +1,7 @@
 """Encode a report as an R4 transaction Bundle that can be posted again without leaving a second copy."""
 
 import json
+from collections.abc import Mapping
 from typing import Final
 from uuid import UUID
 
@@ -8,22 +9,18 @@ from uuid import UUID
 from fhir.resources.R4B.bundle import Bundle
 
 from adapters.fhir.codes import (
-    ACCESSION,
     ASSEMBLER,
     CARDIOLOGY,
     CREATE,
     EKG_STUDY,
     ELECTROCARDIAC,
-    FILLER,
     IMAGE,
-    PLACER,
     URI,
     Json,
     stated,
 )
 from adapters.fhir.elements import (
     attachment,
-    business_identifier,
     dicom_identifier,
     instant,
     kept,
@@ -34,31 +31,33 @@ from adapters.fhir.elements import (
     plain,
     urn,
 )
-from adapters.fhir.frame import DEFAULTS, FhirSettings, Frame, ai_meta
+from adapters.fhir.frame import DEFAULTS, NOWHERE, FhirSettings, Frame, ai_meta
 from adapters.fhir.observations import observations
 from ecg.report import Picture, Report, identity
 
 NOT_CLEARED: Final = "Not a cleared medical device; research and evaluation only."
 
 
-def encode(report: Report, settings: FhirSettings = DEFAULTS) -> bytes:
+def encode(report: Report, settings: FhirSettings = DEFAULTS, found: Mapping[str, str] = NOWHERE) -> bytes:
     """Return the report as transaction Bundle (R4 http.html#transaction) in UTF-8; same report, same bytes.
+
+    `found` holds literal references to what others made, by role (see Frame).
 
     Raises:
         ValueError: a structure that FHIR forbids would have come out (pydantic's ValidationError is one).
     """
-    frame = Frame(report, settings)
-    found = observations(frame)
+    frame = Frame(report, settings, found)
+    observed = observations(frame)
     media = {f"media-{each.name}": _media(frame, each) for each in report.pictures}
-    ids = {role: frame.id(role) for role in (*found, *media)}
+    ids = {role: frame.id(role) for role in (*observed, *media)}
     entries = [_entry(frame.device_id, _device(frame))]
-    entries += [_entry(ids[role], resource) for role, resource in (found | media).items()]
-    entries.append(_entry(report.id, _diagnostic_report(frame, found, media)))
+    entries += [_entry(ids[role], resource) for role, resource in (observed | media).items()]
+    entries.append(_entry(report.id, _diagnostic_report(frame, observed, media)))
     targets = [entry["fullUrl"] for entry in reversed(entries)]
     entries.append(_entry(frame.id("provenance"), _provenance(frame, targets)))
     bundle: Json = {"resourceType": "Bundle", "type": "transaction", "entry": entries}
     Bundle.model_validate(bundle)
-    return _written(bundle)
+    return written(bundle)
 
 
 def stored(bundle: bytes) -> dict[tuple[str, str], bytes]:
@@ -69,7 +68,7 @@ def stored(bundle: bytes) -> dict[tuple[str, str], bytes]:
     held = {}
     for entry in entries:
         kind, id_ = key = keys[entry["fullUrl"]]
-        held[key] = _written({"resourceType": kind, "id": id_} | _relinked(entry["resource"], literal))
+        held[key] = written({"resourceType": kind, "id": id_} | relinked(entry["resource"], literal))
     return held
 
 
@@ -102,7 +101,7 @@ def _diagnostic_report(frame: Frame, found: dict[str, Json], media: dict[str, Js
         meta=ai_meta(),
         text=narrative("ECG report, preliminary" if report.status == "preliminary" else "ECG report", *texts),
         identifier=[own_identifier(report.id)],
-        basedOn=_orders(frame),
+        basedOn=frame.orders,
         status=frame.settings.preliminary if report.status == "preliminary" else report.status,
         category=[{"coding": [ELECTROCARDIAC, CARDIOLOGY]}],
         code={"coding": [EKG_STUDY]},
@@ -117,17 +116,6 @@ def _diagnostic_report(frame: Frame, found: dict[str, Json], media: dict[str, Js
         conclusionCode=[stated(score.finding) for score in report.reading.prediction.asserted],
         presentedForm=[attachment("application/pdf", report.pdf, "ECG report", report.issued)],
     )
-
-
-def _orders(frame: Frame) -> list[Json]:
-    """Return the order under each number that it has: a reference holds one identifier only."""
-    order = frame.report.recording.order
-    numbers = (
-        business_identifier(order.accession_number, issuer=order.accession_issuer, type_=ACCESSION),
-        business_identifier(order.placer_number, type_=PLACER),
-        business_identifier(order.filler_number, type_=FILLER),
-    )
-    return [each for each in (logical("ServiceRequest", number) for number in numbers) if each]
 
 
 def _media(frame: Frame, picture: Picture) -> Json:
@@ -194,18 +182,19 @@ def _key(entry: Json) -> tuple[str, str]:
     return entry["resource"]["resourceType"], entry["request"]["ifNoneExist"].rpartition(":")[2]
 
 
-def _relinked(node: Json, literal: dict[str, str]) -> Json:
+def relinked(node: Json, literal: dict[str, str]) -> Json:
     """Return a copy of the element whose references are literal."""
     return {name: _relinked_value(name, value, literal) for name, value in node.items()}
 
 
 def _relinked_value(name: str, value: object, literal: dict[str, str]) -> object:
     if isinstance(value, dict):
-        return _relinked(value, literal)
+        return relinked(value, literal)
     if isinstance(value, list):
         return [_relinked_value(name, each, literal) for each in value]
     return literal.get(value, value) if name == "reference" and isinstance(value, str) else value
 
 
-def _written(resource: Json) -> bytes:
+def written(resource: Json) -> bytes:
+    """Return the resource as JSON in UTF-8 (R4 json.html)."""
     return json.dumps(resource, ensure_ascii=False, separators=(",", ":"), allow_nan=False).encode()

@@ -27,6 +27,8 @@ _BOUND: Final[Mapping[str, Mapping[str, Set[str]]]] = {
     "Provenance": {"entity.role": {"source"}, "text.status": {"generated"}},
 }
 _TAGS: Final = re.compile(rf'^<div xmlns="{re.escape(XHTML)}">|</div>$|</?p>')
+# What others made stands as the server's own literal reference (R4 references.html#literal, datatypes.html#id).
+_OTHERS: Final = re.compile(r"(Patient|Encounter|ServiceRequest)/[A-Za-z0-9\-.]{1,64}")
 _CLINICAL: Final = frozenset(each.snomed.code for each in FINDINGS.values() if each.snomed)
 
 
@@ -63,7 +65,8 @@ def _walk(node: Json | list[Any] | str | float | None, path: str = "") -> Iterat
 
 def _dangling(resource: Json, urls: set[str]) -> Iterator[str]:
     for path, node in _walk(resource):
-        if isinstance(reference := node.get("reference"), str) and reference not in urls:
+        reference = node.get("reference")
+        if isinstance(reference, str) and reference not in urls and not _OTHERS.fullmatch(reference):
             yield f"{resource['resourceType']}.{path}: nothing is known as {reference}"
 
 

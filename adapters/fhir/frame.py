@@ -7,7 +7,7 @@ from types import MappingProxyType
 from typing import Final, Literal
 from uuid import UUID, uuid5
 
-from adapters.fhir.codes import AI_ASSERTED, VISIT, Json
+from adapters.fhir.codes import ACCESSION, AI_ASSERTED, FILLER, PLACER, VISIT, Json
 from adapters.fhir.elements import business_identifier, effective, kept, link, logical
 from ecg.reading import ModelName
 from ecg.report import NAMESPACE, Report
@@ -34,11 +34,15 @@ class FhirSettings:
 
 
 DEFAULTS: Final = FhirSettings()
+NOWHERE: Final[Mapping[str, str]] = MappingProxyType({})
+ORDERS: Final = ("accession", "placer", "filler")
 
 
 @dataclass(frozen=True)
 class Frame:
     """One report on its way to FHIR.
+
+    `found` holds literal references to what the server has of `named`, by the same roles.
 
     Raises:
         ValueError: the report's status is none that FHIR has for both report and observations.
@@ -46,22 +50,44 @@ class Frame:
 
     report: Report
     settings: FhirSettings = DEFAULTS
+    found: Mapping[str, str] = field(default_factory=lambda: NOWHERE)
 
     def __post_init__(self) -> None:
         if self.report.status not in STATUSES:
             raise ValueError(f"FHIR has no status {self.report.status!r}")
 
     @cached_property
+    def named(self) -> dict[str, Json]:
+        """Logical references to what others made, by its role in this report; only what the recording names.
+
+        The order stands under each number that it has: a reference holds one identifier only.
+        """
+        patient, order = self.report.recording.patient, self.report.recording.order
+        system = self.settings.patient_systems.get(patient.issuer or "")
+        accession = business_identifier(order.accession_number, issuer=order.accession_issuer, type_=ACCESSION)
+        references = {
+            "patient": logical("Patient", business_identifier(patient.id, issuer=patient.issuer, system=system)),
+            "encounter": logical("Encounter", business_identifier(order.admission_id, type_=VISIT)),
+            "accession": logical("ServiceRequest", accession),
+            "placer": logical("ServiceRequest", business_identifier(order.placer_number, type_=PLACER)),
+            "filler": logical("ServiceRequest", business_identifier(order.filler_number, type_=FILLER)),
+        }
+        return {role: each for role, each in references.items() if each}
+
+    @cached_property
     def subject(self) -> Json | None:
         """The patient by identifier, None without an id; never found by name, never a Patient resource of ours."""
-        patient = self.report.recording.patient
-        system = self.settings.patient_systems.get(patient.issuer or "")
-        return logical("Patient", business_identifier(patient.id, issuer=patient.issuer, system=system))
+        return self._reference_to("patient")
 
     @cached_property
     def encounter(self) -> Json | None:
-        """The visit as a logical reference, None where it is not known."""
-        return logical("Encounter", business_identifier(self.report.recording.order.admission_id, type_=VISIT))
+        """The visit, None where it is not known."""
+        return self._reference_to("encounter")
+
+    @cached_property
+    def orders(self) -> list[Json]:
+        """The order under each of its numbers."""
+        return [each for each in map(self._reference_to, ORDERS) if each]
 
     @cached_property
     def effective(self) -> Json:
@@ -84,6 +110,11 @@ class Frame:
     def device(self) -> Json:
         """The Device as a reference."""
         return {"reference": link(self.device_id)}
+
+    def _reference_to(self, role: str) -> Json | None:
+        """Return the reference to what others made; literal as well where it was found."""
+        named = self.named.get(role)
+        return {"reference": self.found[role]} | named if named and role in self.found else named
 
     def id(self, role: str) -> UUID:
         """Return the id of the resource that plays `role` in this report."""

@@ -43,8 +43,9 @@ def build_app(intake: Intake) -> FastAPI:
 
     @app.get("/health/ready", tags=["health"])
     def ready() -> JSONResponse:
-        """The models are loaded and the store takes files."""
+        """The models are loaded, the store takes files, the database answers."""
         intake.store.check()
+        intake.jobs.check()
         return JSONResponse({"status": "ready"})
 
     @app.exception_handler(EcgError)

@@ -1,5 +1,8 @@
-"""The routes that take ECGs and hand out reports."""
+"""The routes that take ECGs, tell of their jobs, and hand out reports."""
 
+import asyncio
+import time
+from collections.abc import Sequence
 from datetime import UTC, datetime
 from http import HTTPStatus
 from typing import Any, Final
@@ -12,12 +15,16 @@ from fastapi.responses import JSONResponse, Response
 from ecg.errors import UnknownFormat
 from ecg.payload import Payload
 from service.api.problems import problem
+from service.archive import PDF
 from service.intake import Accepted, Intake
-from service.renderings import BUNDLE, PDF, SUMMARY
+from service.jobs import Job
+from service.renderings import BUNDLE, SUMMARY
 
 MEDIA_TYPES: Final = {".pdf": "application/pdf", ".json": "application/json", ".png": "image/png"}
 BINARY: Final = {"requestBody": {"required": True, "content": {"application/octet-stream": {"schema": {
     "type": "string", "format": "binary"}}}}}  # fmt: skip
+WAIT: Final = 30.0  # seconds that a request waits for its report
+POLL: Final = 0.05  # seconds
 
 
 def routes(intake: Intake) -> APIRouter:
@@ -27,7 +34,11 @@ def routes(intake: Intake) -> APIRouter:
 
     @router.post("/ecgs", status_code=HTTPStatus.CREATED, openapi_extra=BINARY)
     async def accept(request: Request) -> Response:
-        """Take an ECG as the body of the request, in any format that is read, and report on it."""
+        """Take an ECG as the body of the request, in any format that is read, and report on it.
+
+        It is on disk and queued before the answer. The answer waits for the report, unless the request says
+        'Prefer: respond-async' (RFC 7240) or it takes too long: then 202, and the job tells.
+        """
         body = bytearray()
         async for chunk in request.stream():
             body += chunk
@@ -38,12 +49,22 @@ def routes(intake: Intake) -> APIRouter:
             raise UnknownFormat("The body of the request is empty: send the ECG itself.")
         payload = Payload(bytes(body), request.headers.get("content-type", "application/octet-stream"))
         accepted = await run_in_threadpool(intake.accept, payload, datetime.now(UTC))
-        known = all(each.known for each in accepted)
-        return JSONResponse(
-            {"reports": [_links(each) for each in accepted]},
-            HTTPStatus.OK if known else HTTPStatus.CREATED,
-            {"Location": f"/v1/reports/{accepted[0].report_id}"},
-        )
+        if not accepted:
+            return JSONResponse({"reports": [], "dropped": "This is a report of ours, not an ECG."})
+        wait = 0.0 if "respond-async" in request.headers.get("prefer", "") else WAIT
+        return _answer(accepted, await _settled(intake, accepted, wait))
+
+    @router.get("/jobs/{job_id}")
+    def job(request: Request, job_id: UUID) -> Response:
+        """What became of an accepted ECG, and where its report went."""
+        found = intake.jobs.job(job_id)
+        if found is None:
+            return problem(request, HTTPStatus.NOT_FOUND, "unknown-job", "No such job.")
+        deliveries = [
+            {"destination": each.destination, "state": each.state, "reference": each.reference, "error": each.error}
+            for each in intake.jobs.deliveries(job_id)
+        ]
+        return JSONResponse({**_job(found), "deliveries": deliveries})
 
     @router.get("/reports/{report_id}")
     def report(request: Request, report_id: UUID) -> Response:
@@ -58,11 +79,37 @@ def routes(intake: Intake) -> APIRouter:
     return router
 
 
-def _links(accepted: Accepted) -> dict[str, Any]:
-    base = f"/v1/reports/{accepted.report_id}"
+async def _settled(intake: Intake, accepted: Sequence[Accepted], wait: float) -> list[Job]:
+    """Return the jobs as they stand when none waits any more, or when the time is up."""
+    end = time.monotonic() + wait
+    while True:
+        jobs = [await run_in_threadpool(intake.jobs.refreshed, each.job) for each in accepted]
+        if all(each.state != "waiting" for each in jobs) or time.monotonic() >= end:
+            return jobs
+        await asyncio.sleep(POLL)
+
+
+def _answer(accepted: Sequence[Accepted], jobs: Sequence[Job]) -> Response:
+    if any(job.state != "done" for job in jobs):
+        location = f"/v1/jobs/{jobs[0].id}"
+        return JSONResponse({"jobs": [_job(job) for job in jobs]}, HTTPStatus.ACCEPTED, {"Location": location})
+    reports = [
+        {"id": str(job.report_id), "known": each.known, "job": str(job.id), "links": _links(str(job.report_id))}
+        for each, job in zip(accepted, jobs, strict=True)
+    ]
+    status = HTTPStatus.OK if all(each.known for each in accepted) else HTTPStatus.CREATED
+    return JSONResponse({"reports": reports}, status, {"Location": f"/v1/reports/{jobs[0].report_id}"})
+
+
+def _job(job: Job) -> dict[str, Any]:
+    links = {"job": f"/v1/jobs/{job.id}"} | (_links(str(job.report_id)) if job.report_id else {})
+    return {"id": str(job.id), "state": job.state, "error": job.error, "links": links}
+
+
+def _links(report_id: str) -> dict[str, str]:
+    base = f"/v1/reports/{report_id}"
     links = {"report": base, "pdf": f"{base}/{PDF}", "bundle": f"{base}/{BUNDLE}"}
-    fhir = f"/fhir/DiagnosticReport/{accepted.report_id}"
-    return {"id": str(accepted.report_id), "known": accepted.known, "links": {**links, "fhir": fhir}}
+    return links | {"fhir": f"/fhir/DiagnosticReport/{report_id}"}
 
 
 def _file(request: Request, intake: Intake, report_id: UUID, name: str) -> Response:

@@ -1,16 +1,13 @@
 """The command `twelvelead`. What a command needs is imported when it runs, so that --help is quick."""
 
-from collections.abc import Iterator
-from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
-EXIT_PAYLOAD = 65  # sysexits.h: the input data was wrong
-EXIT_SETUP = 78  # sysexits.h: something is not configured right
-EXIT_OTHER = 70  # sysexits.h: a fault in the software
+from service.cli.errors import errors_told
+from service.cli.operate import destinations_app, jobs_app
 
 app = typer.Typer(
     help="Read ECGs and report on them. Not a cleared medical device: for research and evaluation only.",
@@ -18,6 +15,8 @@ app = typer.Typer(
     add_completion=False,
     pretty_exceptions_enable=False,  # a traceback with locals would print patients' data
 )
+app.add_typer(jobs_app, name="jobs")
+app.add_typer(destinations_app, name="destinations")
 
 
 @app.command()
@@ -41,13 +40,16 @@ def read(
 @app.command()
 def serve(
     host: Annotated[str | None, typer.Option(help="Loopback address to listen on. [TWELVELEAD_HOST]")] = None,
-    port: Annotated[int | None, typer.Option(help="Port to listen on. [TWELVELEAD_PORT]")] = None,
+    port: Annotated[int | None, typer.Option(help="Port of the HTTP listener. [TWELVELEAD_PORT]")] = None,
+    dicom_port: Annotated[int | None, typer.Option(help="Port of the DICOM listener. [TWELVELEAD_DICOM_PORT]")] = None,
 ) -> None:
-    """Serve the HTTP API on loopback."""
+    """Listen on loopback by HTTP and DICOM, read what comes, deliver what was read."""
     from service.cli.serve import serve as run
     from service.settings import load_settings
 
-    chosen = {key: value for key, value in (("host", host), ("port", port)) if value is not None}
+    chosen = {
+        key: value for key, value in (("host", host), ("port", port), ("dicom_port", dicom_port)) if value is not None
+    }
     with errors_told():
         run(load_settings(**chosen))
 
@@ -71,25 +73,6 @@ def main(version: Annotated[bool, typer.Option("--version", help="Print the vers
         from service.release import RELEASE
 
         typer.echo(RELEASE)
-
-
-@contextmanager
-def errors_told() -> Iterator[None]:
-    """The outermost boundary of the process: an error becomes a line that says what to do, and an exit code."""
-    from ecg.errors import EcgError, PayloadError
-
-    try:
-        yield
-    except EcgError as error:
-        typer.secho(f"{error.code}: {error}", fg="red", err=True)
-        raise typer.Exit(EXIT_PAYLOAD if isinstance(error, PayloadError) else EXIT_SETUP) from error
-    except OSError as error:
-        typer.secho(f"file: {error.strerror or type(error).__name__}", fg="red", err=True)
-        raise typer.Exit(EXIT_SETUP) from error
-    except Exception as error:
-        # Its text may hold a patient's data: the class is named, no more.
-        typer.secho(f"internal: {type(error).__name__}; nothing was issued", fg="red", err=True)
-        raise typer.Exit(EXIT_OTHER) from error
 
 
 def _time(text: str) -> datetime:

@@ -12,9 +12,10 @@ from ecg.errors import UnknownFormat
 from ecg.payload import Payload
 from ecg.reading import Score
 from ecg.report import Report
+from service.archive import PDF
 from service.intake import recordings
 from service.pipeline import interpret
-from service.renderings import BUNDLE, PDF, renderings
+from service.renderings import BUNDLE, renderings
 from service.sentences import percent
 from service.settings import load_settings
 

@@ -13,7 +13,7 @@ import pytest
 from pydicom.data import get_testdata_file
 
 from adapters.readers import READERS
-from service.cli.main import EXIT_PAYLOAD, EXIT_SETUP
+from service.cli.errors import EXIT_PAYLOAD, EXIT_SETUP
 from service.release import RELEASE
 from tests.golden.dicom_files import Who, square_wave, to_bytes, twelve_lead_dataset
 

@@ -6,6 +6,7 @@ import signal
 import stat
 import subprocess
 import sys
+import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
@@ -43,7 +44,10 @@ def serving(data: Path, log: Path) -> Iterator[Server]:
     settings = {"TWELVELEAD_DATA": str(data), "TWELVELEAD_MAX_PAYLOAD_MB": "1"}
     with log.open("ab") as written:
         process = subprocess.Popen(
-            [COMMAND, "serve", "--port", "0"], env=os.environ | settings, stdout=subprocess.PIPE, stderr=written
+            [COMMAND, "serve", "--port", "0", "--dicom-port", "0"],
+            env=os.environ | settings,
+            stdout=subprocess.PIPE,
+            stderr=written,
         )
         assert process.stdout is not None
         try:
@@ -228,8 +232,34 @@ def test_a_patient_is_named_in_no_answer_no_log_and_no_file_name(server: Server)
 
 
 def test_what_is_kept_is_readable_by_its_owner_alone(server: Server, report: dict[str, Any]) -> None:
-    modes = [(each.is_dir(), stat.S_IMODE(each.stat().st_mode)) for each in (server.data, *server.data.rglob("*"))]
+    # The database lies beside: its server, which never runs as root, must be able to reach it, and guards itself.
+    rooms = [each for each in server.data.iterdir() if each.name != "postgres"]
+    assert {each.name for each in rooms} == {"payloads", "reports", "resources", "unfinished"}
+    kept = [each for room in rooms for each in (room, *room.rglob("*"))]
+    modes = [(each.is_dir(), stat.S_IMODE(each.stat().st_mode)) for each in kept]
     assert set(modes) == {(True, 0o700), (False, 0o600)}
+    assert stat.S_IMODE((server.data / "postgres").stat().st_mode) == 0o700
+
+
+def test_a_client_that_will_not_wait_is_told_of_the_job(server: Server) -> None:
+    answer = server.client.post(
+        "/v1/ecgs",
+        content=to_bytes(twelve_lead_dataset(square_wave(), who=Who(id="for later"))),
+        headers={"Prefer": "respond-async"},
+    )
+    assert answer.status_code == 202 and answer.headers["Location"].startswith("/v1/jobs/")
+    for _ in range(300):
+        job = server.client.get(answer.headers["Location"]).json()
+        if job["state"] != "waiting":
+            break
+        time.sleep(0.1)
+    assert job["state"] == "done" and job["deliveries"] == []
+    assert server.client.get(job["links"]["pdf"]).content.startswith(b"%PDF")
+
+
+def test_a_job_that_is_not_there_is_a_problem(server: Server) -> None:
+    answer = server.client.get(f"/v1/jobs/{uuid4()}")
+    assert (answer.status_code, answer.headers["Content-Type"]) == (404, PROBLEM)
 
 
 def test_reports_outlive_the_process(tmp_path: Path) -> None:

@@ -30,7 +30,7 @@ class FailingStore:
 
 
 def asked(path: str, failure: Callable[[], Exception]) -> httpx.Response:
-    app = build_app(Intake(cast(Any, None), cast(Any, FailingStore(failure)), Settings()))
+    app = build_app(Intake(cast(Any, FailingStore(failure)), cast(Any, None), Settings()))
 
     async def get() -> httpx.Response:
         async with httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url="http://localhost") as client:

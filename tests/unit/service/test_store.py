@@ -1,5 +1,6 @@
 """A report is kept whole or not at all, once, and for its owner's eyes alone."""
 
+import hashlib
 import os
 import stat
 from concurrent.futures import ThreadPoolExecutor
@@ -11,7 +12,6 @@ import pytest
 from ecg.errors import Overloaded, SetupError
 from service.store import Files, Store
 
-ECG = UUID(int=1)
 REPORT = UUID(int=2)
 RESOURCE = UUID(int=3)
 
@@ -37,33 +37,30 @@ def everything(at: Path) -> dict[str, bytes]:
 
 
 def test_what_was_put_is_found_also_after_a_restart(tmp_path: Path) -> None:
-    Store(tmp_path).put(ECG, REPORT, files(), resources_of)
+    Store(tmp_path).put_report(REPORT, files(), resources_of)
     again = Store(tmp_path)
-    assert again.report_of(ECG) == REPORT
     assert again.file(REPORT, "report.pdf") == b"first" and again.resource("Media", RESOURCE) == b"first"
 
 
 def test_what_was_never_put_is_not_found(tmp_path: Path) -> None:
     store = Store(tmp_path)
-    assert store.report_of(ECG) is None
     assert store.file(REPORT, "report.pdf") is None and store.resource("Media", RESOURCE) is None
 
 
 def test_putting_twice_keeps_the_first(tmp_path: Path) -> None:
     store = Store(tmp_path)
-    store.put(ECG, REPORT, files(), resources_of)
+    store.put_report(REPORT, files(), resources_of)
     before = everything(tmp_path)
-    store.put(ECG, REPORT, files("second"), resources_of)
+    store.put_report(REPORT, files("second"), resources_of)
     assert everything(tmp_path) == before
 
 
-def test_a_crash_after_the_folder_leaves_the_ecg_unknown_and_a_retry_completes_the_first_report(tmp_path: Path) -> None:
+def test_a_crash_after_the_folder_leaves_no_resource_and_a_retry_completes_the_first_report(tmp_path: Path) -> None:
     with pytest.raises(KeyboardInterrupt):
-        Store(tmp_path).put(ECG, REPORT, files(), interrupted)
+        Store(tmp_path).put_report(REPORT, files(), interrupted)
     store = Store(tmp_path)
-    assert store.report_of(ECG) is None and store.resource("Media", RESOURCE) is None
-    store.put(ECG, REPORT, files("second"), resources_of)
-    assert store.report_of(ECG) == REPORT
+    assert store.resource("Media", RESOURCE) is None
+    store.put_report(REPORT, files("second"), resources_of)
     assert store.file(REPORT, "report.pdf") == store.resource("Media", RESOURCE) == b"first"
 
 
@@ -72,28 +69,28 @@ def test_an_unfinished_folder_is_no_report(tmp_path: Path) -> None:
     (tmp_path / "unfinished" / "draft").mkdir()
     (tmp_path / "unfinished" / "draft" / "report.pdf").write_bytes(b"half")
     assert store.file(REPORT, "report.pdf") is None
-    store.put(ECG, REPORT, files(), resources_of)
+    store.put_report(REPORT, files(), resources_of)
     assert store.file(REPORT, "report.pdf") == b"first"
 
 
 def test_a_disk_that_refuses_announces_nothing(tmp_path: Path) -> None:
     store = Store(tmp_path)
     with pytest.raises(Overloaded, match="the disk refused"):
-        store.put(ECG, REPORT, files(), broken_disk)
-    assert store.report_of(ECG) is None
+        store.put_report(REPORT, files(), broken_disk)
+    assert store.resource("Media", RESOURCE) is None
 
 
 def test_a_file_that_cannot_be_written_leaves_no_folder(tmp_path: Path) -> None:
     store = Store(tmp_path)
     with pytest.raises(Overloaded):
-        store.put(ECG, REPORT, {"report.pdf": b"whole", "x" * 300: b"a name that no file system takes"}, resources_of)
+        store.put_report(REPORT, {"report.pdf": b"whole", "x" * 300: b"a name that no file system takes"}, resources_of)
     assert everything(tmp_path) == {} and not list((tmp_path / "reports").iterdir())
 
 
 def test_many_at_once_leave_one_report(tmp_path: Path) -> None:
     store = Store(tmp_path)
     with ThreadPoolExecutor(8) as pool:
-        for each in [pool.submit(store.put, ECG, REPORT, files(str(at)), resources_of) for at in range(8)]:
+        for each in [pool.submit(store.put_report, REPORT, files(str(at)), resources_of) for at in range(8)]:
             each.result()
     kept = store.file(REPORT, "report.pdf")
     assert len(list((tmp_path / "reports").iterdir())) == 1 and not list((tmp_path / "unfinished").iterdir())
@@ -102,7 +99,7 @@ def test_many_at_once_leave_one_report(tmp_path: Path) -> None:
 
 def test_only_the_owner_may_read(tmp_path: Path) -> None:
     at = tmp_path / "data"
-    Store(at).put(ECG, REPORT, files(), resources_of)
+    Store(at).put_report(REPORT, files(), resources_of)
     modes = {each: stat.S_IMODE(each.stat().st_mode) for each in (at, *at.rglob("*"))}
     assert {mode for each, mode in modes.items() if each.is_file()} == {0o600}
     assert {mode for each, mode in modes.items() if each.is_dir()} == {0o700}
@@ -133,3 +130,20 @@ def test_what_a_crash_left_is_swept_when_it_is_old(tmp_path: Path) -> None:
     os.utime(old, (0, 0))
     Store(tmp_path)
     assert [each.name for each in (tmp_path / "unfinished").iterdir()] == ["fresh"]
+
+
+def test_a_payload_is_kept_by_its_digest_once(tmp_path: Path) -> None:
+    store, digest = Store(tmp_path), hashlib.sha256(b"an ECG").hexdigest()
+    store.put_payload(digest, b"an ECG")
+    store.put_payload(digest, b"an ECG")
+    assert Store(tmp_path).payload(digest) == b"an ECG"
+    assert len(everything(tmp_path)) == 1
+
+
+def test_a_damaged_or_missing_payload_is_not_given_out(tmp_path: Path) -> None:
+    store, digest = Store(tmp_path), hashlib.sha256(b"an ECG").hexdigest()
+    with pytest.raises(LookupError):
+        store.payload(digest)
+    store.put_payload(digest, b"another one")
+    with pytest.raises(LookupError):
+        store.payload(digest)

@@ -1,0 +1,39 @@
+"""TLS for DICOM associations."""
+
+import ssl
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+
+from ecg.errors import SetupError
+
+# PS3.15 B.9 (BCP 195, RFC 9325 4.2): forward secrecy and authenticated encryption. TLS 1.3 has no others.
+CIPHERS: Final = "ECDHE+AESGCM:ECDHE+CHACHA20:DHE+AESGCM"
+
+
+@dataclass(frozen=True)
+class TlsFiles:
+    """PEM files: our certificate and its key, and the CA that signs the callers', who need one where it is given."""
+
+    certificate: Path
+    key: Path
+    ca: Path | None = None
+
+
+def server_context(files: TlsFiles) -> ssl.SSLContext:
+    """Return the context of a listener: TLS 1.2 or newer.
+
+    Raises:
+        SetupError: a file is missing, or is not what it must be.
+    """
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.minimum_version = ssl.TLSVersion.TLSv1_2
+    context.set_ciphers(CIPHERS)
+    try:
+        context.load_cert_chain(files.certificate, files.key)
+        if files.ca is not None:
+            context.load_verify_locations(files.ca)
+            context.verify_mode = ssl.CERT_REQUIRED
+    except OSError as error:  # ssl.SSLError among them
+        raise SetupError("The TLS certificate, key or CA of the DICOM listener cannot be loaded.") from error
+    return context

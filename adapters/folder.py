@@ -1,0 +1,88 @@
+"""Deliver reports into a folder: one folder for each report, whole or not there at all."""
+
+import os
+import shutil
+import time
+from contextlib import suppress
+from pathlib import Path
+from typing import Final
+from uuid import uuid4
+
+from adapters.fhir.bundle import encode
+from adapters.fhir.frame import DEFAULTS, FhirSettings
+from ecg.errors import Unreachable
+from ecg.report import Receipt, Report
+
+PDF: Final = "report.pdf"
+BUNDLE: Final = "bundle.json"
+DRAFT: Final = ".unfinished-"  # hidden, so that whoever watches the folder takes none for a report
+ABANDONED: Final = 3600.0  # seconds after which nobody works on a draft any more
+
+
+class FolderDestination:
+    """A Destination that writes <report id>/report.pdf, bundle.json and the pictures (PNG).
+
+    Only the owner can read them. A report's folder that is there stays as it is.
+    """
+
+    def __init__(self, directory: Path, name: str = "folder", settings: FhirSettings = DEFAULTS) -> None:
+        self._at = directory
+        self._name = name
+        self._settings = settings
+
+    def deliver(self, report: Report) -> Receipt:
+        """Deliver a report.
+
+        Raises:
+            Unreachable: the disk does not take it; the report's folder is not there.
+        """
+        home = self._at / str(report.id)
+        try:
+            self._at.mkdir(mode=0o700, parents=True, exist_ok=True)
+            self._sweep()
+            if not home.is_dir():
+                self._put(home, self._files(report))
+            _sync(self._at)  # on a repeat as well: the first attempt may have ended before it came to this
+        except OSError as error:
+            raise Unreachable("The folder does not take the report.") from error
+        return Receipt(self._name, home.name)
+
+    def _files(self, report: Report) -> dict[str, bytes]:
+        files = {PDF: report.pdf, BUNDLE: encode(report, self._settings)}
+        return files | {f"{picture.name}.png": picture.png for picture in report.pictures}
+
+    def _put(self, home: Path, files: dict[str, bytes]) -> None:
+        """Write into a draft, then give it its name in one step (POSIX rename)."""
+        draft = self._at / f"{DRAFT}{uuid4().hex}"
+        try:
+            draft.mkdir(mode=0o700)
+            for name, data in files.items():
+                _write(draft / name, data)
+            _sync(draft)
+            draft.rename(home)
+        except OSError:
+            shutil.rmtree(draft, ignore_errors=True)
+            if not home.is_dir():  # else another process was quicker with the same report
+                raise
+
+    def _sweep(self) -> None:
+        """Remove drafts that a crash left. They may be another process's work, so only what is old."""
+        for draft in self._at.glob(f"{DRAFT}*"):
+            with suppress(FileNotFoundError):  # another process may be sweeping too
+                if time.time() - draft.stat().st_mtime > ABANDONED:
+                    shutil.rmtree(draft, ignore_errors=True)
+
+
+def _write(path: Path, data: bytes) -> None:
+    with os.fdopen(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "wb") as file:
+        file.write(data)
+        file.flush()
+        os.fsync(file.fileno())
+
+
+def _sync(directory: Path) -> None:
+    handle = os.open(directory, os.O_RDONLY)
+    try:
+        os.fsync(handle)
+    finally:
+        os.close(handle)

@@ -1,0 +1,75 @@
+"""A report as it is kept, and back: what a delivery needs, long after the models may have changed."""
+
+import json
+from collections.abc import Mapping
+from dataclasses import asdict
+from datetime import datetime
+from typing import Any, Final
+from uuid import UUID
+
+from ecg.canonical import canonicalise
+from ecg.findings import FINDINGS
+from ecg.quality import assess
+from ecg.reading import Abstention, Choice, ModelName, Prediction, Reading, Score
+from ecg.recording import Recording
+from ecg.report import Picture, Report, Sentence
+
+ARCHIVE: Final = "archive.json"
+PDF: Final = "report.pdf"
+
+
+def picture_name(name: str) -> str:
+    """Return the file name of a picture."""
+    return f"{name}.png"
+
+
+def archived(report: Report) -> bytes:
+    """Return all of a report but its recording, its pages and its pictures, as JSON. It names no patient."""
+    prediction = report.reading.prediction
+    kept = {
+        "id": str(report.id),
+        "version": report.version,
+        "release": report.release,
+        "issued": report.issued.isoformat(),
+        "status": report.status,
+        "sentences": [asdict(each) for each in report.sentences],
+        "pictures": [
+            {"name": each.name, "title": each.title, "finding": each.finding, "method": each.method}
+            for each in report.pictures
+        ],
+        "choice": asdict(prediction.choice),
+        "model": asdict(prediction.model) if prediction.model else None,
+        "scores": [[each.finding.code, each.probability, each.threshold] for each in prediction.scores],
+        "window": prediction.window,
+        "abstention": asdict(prediction.abstention) if prediction.abstention else None,
+    }
+    return (json.dumps(kept, indent=1, ensure_ascii=False) + "\n").encode()
+
+
+def restored(files: Mapping[str, bytes], recording: Recording) -> Report:
+    """Return the report that was archived, of the recording it was made of. Its maps are pictures by now."""
+    kept = json.loads(files[ARCHIVE])
+    windows = canonicalise(recording.waveform)
+    return Report(
+        id=UUID(kept["id"]),
+        version=kept["version"],
+        release=kept["release"],
+        recording=recording,
+        reading=Reading(windows, assess(windows), _prediction(kept)),
+        sentences=tuple(Sentence(each["text"], tuple(each["about"])) for each in kept["sentences"]),
+        pictures=tuple(Picture(png=files[picture_name(each["name"])], **each) for each in kept["pictures"]),
+        pdf=files[PDF],
+        issued=datetime.fromisoformat(kept["issued"]),
+        status=kept["status"],
+    )
+
+
+def _prediction(kept: dict[str, Any]) -> Prediction:
+    model = kept["model"]
+    return Prediction(
+        choice=Choice(**kept["choice"]),
+        model=ModelName(**{**model, "statements": tuple(model["statements"])}) if model else None,
+        scores=tuple(Score(FINDINGS[code], probability, threshold) for code, probability, threshold in kept["scores"]),
+        window=kept["window"],
+        abstention=Abstention(**kept["abstention"]) if kept["abstention"] else None,
+    )

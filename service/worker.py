@@ -1,0 +1,159 @@
+"""Does the durable work: interprets what was accepted, delivers what was issued; at least once, in effect once."""
+
+import asyncio
+import logging
+from collections.abc import Mapping, Sequence
+from typing import Final
+from uuid import UUID
+
+from procrastinate import App, JobContext, PsycopgConnector, RetryStrategy
+
+from adapters.fhir.bundle import stored
+from adapters.fhir.frame import FhirSettings
+from ecg.errors import DeliveryError, EcgError, Refused
+from ecg.payload import Payload
+from ecg.ports import Destination, Router
+from ecg.recording import Recording
+from service.archive import ARCHIVE, archived, restored
+from service.intake import recordings
+from service.jobs import DELIVER, INTERPRET, Job, Jobs
+from service.pipeline import interpret
+from service.renderings import BUNDLE, renderings
+from service.settings import Settings
+from service.store import Store
+
+log = logging.getLogger(__name__)
+
+HEARTBEAT: Final = 2.0  # seconds between a worker's signs of life
+DEAD_AFTER: Final = 10.0  # seconds without one: its jobs go to a survivor
+DRAIN: Final = 30.0  # seconds to finish what is in hand
+# An interpretation fails for good soon, since the ECG stays what it is; a destination may be away for days:
+# 2, 4, 8, ... seconds, 17 attempts make a day and a half.
+INTERPRETATIONS: Final = RetryStrategy(max_attempts=3, exponential_wait=2)
+DELIVERIES: Final = RetryStrategy(max_attempts=17, exponential_wait=2, retry_exceptions=[DeliveryError])
+
+
+class Workshop:
+    """What work needs: models, store, ledger, destinations."""
+
+    def __init__(self, router: Router, store: Store, jobs: Jobs, settings: Settings) -> None:
+        self.router, self.store, self.jobs, self.settings = router, store, jobs, settings
+
+    def interpret(self, job_id: UUID, *, last: bool) -> None:
+        """Interpret one accepted ECG and keep its report. Twice does no harm.
+
+        Raises:
+            Exception: whatever went wrong, after it was recorded; for good if this was the `last` attempt.
+        """
+        job = self._job(job_id)
+        if job.state == "done":
+            return
+        try:
+            report = interpret(self._recording(job), router=self.router, issued=job.accepted_at)
+            files = renderings(report, FhirSettings(self.settings.patient_systems))
+            self.store.put_report(report.id, {**files, ARCHIVE: archived(report)}, resources)
+        except Exception as error:
+            code = error.code if isinstance(error, EcgError) else type(error).__name__
+            self.jobs.failing(job_id, code, final=last)
+            raise
+        self.jobs.interpreted(job_id, report.id)
+        log.info("job %s: report %s", job_id, report.id)
+
+    def deliver(self, report_id: UUID, destination: Destination, name: str, *, last: bool) -> None:
+        """Deliver one kept report to one destination. Destinations are idempotent, so twice does no harm.
+
+        Raises:
+            DeliveryError: it may be tried again; it was recorded. A refusal is recorded for good, and raises nothing.
+        """
+        delivery = self.jobs.delivery(report_id, name)
+        if delivery.state != "waiting":
+            return
+        report = restored(self.store.files(report_id), self._recording(self._job(delivery.job_id)))
+        try:
+            receipt = destination.deliver(report)
+        except Refused as error:
+            self.jobs.undelivered(report_id, name, str(error), final=True)
+            log.warning("report %s: %s refused it", report_id, name)
+        except DeliveryError as error:
+            self.jobs.undelivered(report_id, name, str(error), final=last)
+            raise
+        else:
+            self.jobs.delivered(report_id, name, receipt.reference)
+            log.info("report %s: delivered to %s", report_id, name)
+
+    def _job(self, job_id: UUID) -> Job:
+        job = self.jobs.job(job_id)
+        if job is None:
+            raise LookupError("a queued job is not in the ledger")
+        return job
+
+    def _recording(self, job: Job) -> Recording:
+        return recordings(Payload(self.store.payload(job.payload_sha256)), self.settings)[job.part]
+
+
+def resources(files: Mapping[str, bytes]) -> dict[str, bytes]:
+    """Return the FHIR resources of a report's files, 'type/id' to JSON."""
+    return {f"{kind}/{each}": data for (kind, each), data in stored(files[BUNDLE]).items()}
+
+
+def build_queue(workshop: Workshop, destinations: Mapping[str, Destination], url: str) -> App:
+    """Build the procrastinate application whose tasks are the workshop's."""
+    queue = App(connector=PsycopgConnector(conninfo=url))
+
+    @queue.task(name=INTERPRET, queue=INTERPRET, retry=INTERPRETATIONS, pass_context=True)
+    def interpret_task(context: JobContext, job_id: str) -> None:
+        workshop.interpret(UUID(job_id), last=_is_last(context, INTERPRETATIONS))
+
+    @queue.task(name=DELIVER, queue=DELIVER, retry=DELIVERIES, pass_context=True)
+    def deliver_task(context: JobContext, report_id: str, destination: str) -> None:
+        last = _is_last(context, DELIVERIES)
+        workshop.deliver(UUID(report_id), destinations[destination], destination, last=last)
+
+    return queue
+
+
+async def work(queue: App, jobs: Jobs, names: Sequence[str], concurrency: int) -> None:
+    """Work until cancelled; then finish what is in hand. Jobs of workers that died are taken over.
+
+    Each destination has a worker of its own, so that a slow one holds up no other.
+    """
+    async with queue.open_async():
+        tasks = [_worker(queue, INTERPRET, concurrency), *(_worker(queue, f"{DELIVER}:{name}", 1) for name in names)]
+        running = [asyncio.create_task(task) for task in (*tasks, _rescue(queue, jobs))]
+        try:
+            await asyncio.gather(*running)
+        finally:
+            for task in running:
+                task.cancel()
+            await asyncio.gather(*running, return_exceptions=True)
+
+
+async def _worker(queue: App, name: str, concurrency: int) -> None:
+    await queue.run_worker_async(
+        queues=[name],
+        concurrency=concurrency,
+        install_signal_handlers=False,
+        fetch_job_polling_interval=1.0,
+        update_heartbeat_interval=HEARTBEAT,
+        stalled_worker_timeout=DEAD_AFTER,
+        shutdown_graceful_timeout=DRAIN,
+        delete_jobs="successful",
+    )
+
+
+async def _rescue(queue: App, jobs: Jobs) -> None:
+    """Queue again, every few seconds, what dead workers had in hand, and what the queue lost."""
+    while True:
+        if lost := await asyncio.to_thread(jobs.recover):
+            log.warning("%d lost jobs are queued again", lost)
+        for job in await queue.job_manager.get_stalled_jobs(seconds_since_heartbeat=DEAD_AFTER):
+            log.warning("work of a dead worker is taken over: %s", job.task_kwargs)
+            await queue.job_manager.retry_job(job)
+        await asyncio.sleep(DEAD_AFTER / 2)
+
+
+def _is_last(context: JobContext, strategy: RetryStrategy) -> bool:
+    # As RetryStrategy.get_retry_decision counts: the attempts before this one.
+    return (
+        context.job is not None and strategy.max_attempts is not None and context.job.attempts >= strategy.max_attempts
+    )

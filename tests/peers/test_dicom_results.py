@@ -1,0 +1,102 @@
+"""Independent programs find no error in our DICOM objects: dciodvfy, dcentvfy, dcmdump and dcm2pdf."""
+
+import shutil
+import subprocess
+from dataclasses import replace
+from datetime import date, datetime
+from pathlib import Path
+
+import pytest
+
+from adapters.dicom.results import encoded, part10
+from adapters.dicom.waveform import WaveformReader
+from ecg.payload import Payload
+from ecg.recording import Order, Patient, Provenance
+from ecg.report import Report
+from tests.golden import dicom_files, reports
+from tests.golden.reports import ORDER, PATIENT, report
+
+
+def needs(program: str, package: str) -> pytest.MarkDecorator:
+    return pytest.mark.skipif(shutil.which(program) is None, reason=f"{program} (Debian: {package}) is not installed")
+
+
+AWKWARD = Patient(id="x" * 80, issuer="y" * 90, name="Παπαδοπούλου-" * 8 + "^Ελένη^a^b^c^d=e\\f\x1b")
+CASES = {
+    "full": report(asserted=("MI",), patient=replace(PATIENT, birth_date=date(1961, 2, 3))),
+    "minimal": report(
+        asserted=("MI",),
+        patient=Patient(),
+        order=Order(study_uid="1.2.3.4"),
+        acquired_at=None,
+        provenance=Provenance("x"),
+    ),
+    "greek": report(asserted=("MI",), patient=replace(PATIENT, name="Παπαδοπούλου^Ελένη", issuer="Νοσοκομείο")),
+    "awkward": report(
+        asserted=("MI",),
+        patient=AWKWARD,
+        order=replace(ORDER, accession_number="A" * 40, accession_issuer="i" * 99),
+        acquired_at=datetime(2024, 5, 1, 10, 12, 30),
+    ),
+    "odd": replace(report(asserted=("MI",)), pdf=reports.pdf() + b"\n" * (1 + len(reports.pdf()) % 2)),
+}
+
+
+def files(found: Report, place: Path) -> list[Path]:
+    """Write the report's objects: the PDF, and the picture."""
+    paths = [place / "pdf.dcm", place / "picture.dcm"]
+    for path, each in zip(paths, encoded(found), strict=True):
+        path.write_bytes(part10(each))
+    return paths
+
+
+def said(*command: str | Path) -> list[str]:
+    done = subprocess.run([str(each) for each in command], capture_output=True, text=True, timeout=30, check=False)
+    return (done.stdout + done.stderr).splitlines()
+
+
+@needs("dciodvfy", "dicom3tools")
+@pytest.mark.parametrize("case", CASES)
+def test_dciodvfy_finds_no_error(case: str, tmp_path: Path) -> None:
+    for path, kind in zip(files(CASES[case], tmp_path), ("EncapsulatedPDF", "SCImage"), strict=True):
+        lines = said("dciodvfy", path)  # its exit code says nothing
+        assert kind in lines
+        assert [line for line in lines if line.startswith("Error")] == []
+
+
+@needs("dciodvfy", "dicom3tools")
+def test_dciodvfy_finds_no_error_in_a_real_report(read_sample: Report, tmp_path: Path) -> None:
+    for path in files(read_sample, tmp_path):
+        assert [line for line in said("dciodvfy", path) if line.startswith("Error")] == []
+
+
+@needs("dcentvfy", "dicom3tools")
+def test_dcentvfy_finds_the_results_in_their_source_study(tmp_path: Path) -> None:
+    source = dicom_files.to_bytes(dicom_files.twelve_lead_dataset(dicom_files.square_wave(3)))
+    (recording,) = WaveformReader().read(Payload(source))
+    (tmp_path / "source.dcm").write_bytes(source)
+    results = files(replace(CASES["full"], recording=recording), tmp_path)
+    lines = said("dcentvfy", tmp_path / "source.dcm", *results)
+    assert [line for line in lines if "Error" in line] == []
+    # What a recording does not keep of its study is empty in ours, or missing in the source.
+    unkept = ("<StudyDate>", "<StudyTime>", "<StudyID>", "<ReferringPhysicianName>")
+    assert [line for line in lines if line.strip() and not any(each in line for each in unkept)] == []
+
+
+@needs("dcmdump", "dcmtk")
+def test_dcmdump_shows_what_was_meant(tmp_path: Path) -> None:
+    pdf, picture = (" ".join(" ".join(said("dcmdump", path)).split()) for path in files(CASES["full"], tmp_path))
+    for text in (pdf, picture):
+        for shown in ("[ISO_IR 192]", "[Muster^Erika]", "[Musterklinik]", f"[{ORDER.study_uid}]", "[TWELVELEAD]"):
+            assert shown in text
+        assert "=TwelveLeadECGWaveformStorage" in text and "preliminary" in text
+    assert "(0008,0060) CS [DOC]" in pdf and "(0028,0301) CS [YES]" in pdf and "[UNVERIFIED]" in pdf
+    assert "(0008,0060) CS [ECG]" in picture and "(0028,0301) CS [NO]" in picture
+
+
+@needs("dcm2pdf", "dcmtk")
+@pytest.mark.parametrize("case", ["full", "odd"])
+def test_dcm2pdf_gives_the_pdf_back(case: str, tmp_path: Path) -> None:
+    pdf, _ = files(CASES[case], tmp_path)
+    assert said("dcm2pdf", pdf, tmp_path / "out.pdf") == []
+    assert (tmp_path / "out.pdf").read_bytes() in {CASES[case].pdf, CASES[case].pdf + b"\0"}
