@@ -46,11 +46,11 @@ class Jobs:
     """The ledger. Each method is one transaction; work is queued in the same one that records it."""
 
     def __init__(self, database: Database) -> None:
-        self._database = database
+        self.database = database
 
     def accept(self, jobs: list[Job]) -> list[Job]:
         """Record jobs and queue their interpretation, all or none. A known ECG gives its first job, queued no more."""
-        with self._database.transaction() as connection:
+        with self.database.transaction() as connection:
             return [self._accept(connection, job) for job in jobs]
 
     def _accept(self, connection: Connection[Any], job: Job) -> Job:
@@ -92,7 +92,7 @@ class Jobs:
 
     def interpreted(self, job_id: UUID, report_id: UUID) -> None:
         """Record that a report is kept, and queue its delivery to each live destination. Twice does no harm."""
-        with self._database.transaction() as connection:
+        with self.database.transaction() as connection:
             changed = connection.execute(
                 "update twelvelead.job set state = 'done', report_id = %s, error = null "
                 "where id = %s and state <> 'done'",
@@ -108,7 +108,7 @@ class Jobs:
 
     def failing(self, job_id: UUID, code: str, *, final: bool) -> None:
         """Record why an interpretation failed; for good, it becomes a dead letter."""
-        with self._database.transaction() as connection:
+        with self.database.transaction() as connection:
             connection.execute(
                 "update twelvelead.job set error = %s, state = %s where id = %s and state <> 'done'",
                 (code, "dead" if final else "waiting", job_id),
@@ -116,7 +116,7 @@ class Jobs:
 
     def delivered(self, report_id: UUID, destination: str, reference: str) -> None:
         """Record a receipt."""
-        with self._database.transaction() as connection:
+        with self.database.transaction() as connection:
             connection.execute(
                 "update twelvelead.delivery set state = 'delivered', reference = %s, error = null, "
                 "attempts = attempts + 1 where report_id = %s and destination = %s",
@@ -126,7 +126,7 @@ class Jobs:
 
     def undelivered(self, report_id: UUID, destination: str, error: str, *, final: bool) -> None:
         """Record why a delivery failed; for good, it becomes a dead letter."""
-        with self._database.transaction() as connection:
+        with self.database.transaction() as connection:
             connection.execute(
                 "update twelvelead.delivery set state = %s, error = %s, attempts = attempts + 1 "
                 "where report_id = %s and destination = %s and state <> 'delivered'",
@@ -135,7 +135,7 @@ class Jobs:
 
     def retry(self, job_id: UUID) -> int:
         """Queue again what is dead of a job: its interpretation, or its deliveries. Return how many."""
-        with self._database.transaction() as connection:
+        with self.database.transaction() as connection:
             revived = connection.execute(
                 "update twelvelead.job set state = 'waiting', error = null where id = %s and state = 'dead'", (job_id,)
             ).rowcount
@@ -157,7 +157,7 @@ class Jobs:
 
         The two are written together, so this finds only work whose queue entry failed while the ledger was away.
         """
-        with self._database.transaction() as connection:
+        with self.database.transaction() as connection:
             jobs = connection.execute(
                 "select id from twelvelead.job j where state = 'waiting' and accepted_at < now() - interval '1 minute' "
                 "and not exists (select from procrastinate_jobs p where p.status in ('todo', 'doing') "
@@ -177,7 +177,7 @@ class Jobs:
 
     def set_live(self, destination: str, live: bool) -> None:
         """Turn a destination on or off for reports that are made from now on."""
-        with self._database.transaction() as connection:
+        with self.database.transaction() as connection:
             connection.execute(
                 "insert into twelvelead.destination values (%s, %s) "
                 "on conflict (name) do update set live = excluded.live",
@@ -187,7 +187,7 @@ class Jobs:
 
     def live(self) -> set[str]:
         """Return the names of the destinations that are on."""
-        with self._database.transaction() as connection:
+        with self.database.transaction() as connection:
             return {name for (name,) in connection.execute("select name from twelvelead.destination where live")}
 
     def check(self) -> None:
@@ -196,16 +196,16 @@ class Jobs:
         Raises:
             Overloaded: it gives none.
         """
-        with self._database.transaction() as connection:
+        with self.database.transaction() as connection:
             connection.execute("select 1")
 
     def audit(self, action: str, subject: str) -> None:
         """Write down who did what; `subject` is an id or a name of ours, never a patient's."""
-        with self._database.transaction() as connection:
+        with self.database.transaction() as connection:
             _audit(connection, action, subject)
 
     def _all(self, kind: type[Any], query: str, values: tuple[Any, ...]) -> list[Any]:
-        with self._database.transaction() as connection, connection.cursor(row_factory=class_row(kind)) as cursor:
+        with self.database.transaction() as connection, connection.cursor(row_factory=class_row(kind)) as cursor:
             return cursor.execute(query.encode(), values).fetchall()
 
 

@@ -155,7 +155,10 @@ class PacsDestination:
                 settings.port,
                 ae_title=settings.ae_title,
                 tls_args=(settings.tls, settings.host) if settings.tls else None,
-                evt_handlers=[(evt.EVT_N_EVENT_REPORT, partial(receive, inbox=self.inbox))],
+                evt_handlers=[
+                    (evt.EVT_CONN_OPEN, partial(_limit, seconds=times.response)),
+                    (evt.EVT_N_EVENT_REPORT, partial(receive, inbox=self.inbox)),
+                ],
             )
         except OSError as error:  # a host name that cannot be resolved
             raise Unreachable(f"The PACS was not found ({type(error).__name__}).") from error
@@ -200,6 +203,13 @@ class PacsDestination:
             raise Unconfirmed(f"The PACS cannot commit now (status 0x{status:04X}).")
         if status not in STORED:
             raise Refused(f"The PACS refuses storage commitment (status 0x{status:04X}).")
+
+
+def _limit(event: evt.Event, seconds: float) -> None:
+    """Bound each write: pynetdicom waits for ever for a peer that reads nothing more, its own timeouts too."""
+    connection = event.assoc.dul.socket
+    if connection is not None and connection.socket is not None:
+        connection.socket.settimeout(seconds)
 
 
 def _confirm(word: Commitment | None, uids: Sequence[str]) -> None:

@@ -8,12 +8,14 @@ from struct import error as struct_error
 from typing import Any, Final
 from uuid import UUID, uuid5
 
+import numpy as np
+from PIL import Image
 from pydicom.dataelem import RawDataElement
 from pydicom.dataset import Dataset, FileMetaDataset
 from pydicom.filewriter import dcmwrite
 from pydicom.uid import UID, ExplicitVRLittleEndian
 
-from adapters.dicom import png, values
+from adapters.dicom import values
 from adapters.dicom.codes import DEFLATED_LITTLE, TWELVE_LEAD_ECG
 from adapters.dicom.elements import is_part10, parse
 from ecg.errors import EcgError, Refused
@@ -90,7 +92,7 @@ def secondary_capture(report: Report) -> Dataset:
     picture = next((each for each in report.pictures if each.name == "ecg"), next(iter(report.pictures), None))
     if picture is None:
         raise ValueError("the report has no picture")
-    pixels = png.decode(picture.png)
+    pixels = np.asarray(Image.open(BytesIO(picture.png)).convert("RGB"))
     dataset = _shared(report, SECONDARY_CAPTURE, PICTURE)
     # SC Equipment (PS3.3 C.8.6.1): the modality is that of the source; drawn from its samples, so synthetic.
     dataset.Modality, dataset.ConversionType = "ECG", "SYN"

@@ -1,7 +1,6 @@
 """What a PACS gets: the report's PDF and picture as DICOM objects, and how they are known again."""
 
 import io
-import zlib
 from dataclasses import replace
 from datetime import date, datetime, timedelta, timezone
 from uuid import UUID
@@ -13,7 +12,7 @@ from pydicom import dcmread
 from pydicom.dataset import Dataset
 from pydicom.uid import UID
 
-from adapters.dicom import png, values
+from adapters.dicom import values
 from adapters.dicom.results import (
     ENCAPSULATED_PDF,
     SECONDARY_CAPTURE,
@@ -206,45 +205,6 @@ def test_whatever_is_broken_is_not_ours_and_raises_nothing() -> None:
         assert found is None or isinstance(found, UUID)
 
 
-@pytest.mark.parametrize("mode", ["1", "L", "RGB"])
-@pytest.mark.parametrize("size", [(1, 1), (13, 7), (64, 48)])
-def test_a_png_decodes_as_pillow_decodes_it(mode: str, size: tuple[int, int]) -> None:
-    image = Image.effect_noise(size, 90).convert(mode)
-    assert np.array_equal(png.decode(saved(image)), np.asarray(image.convert("RGB")))
-
-
-@pytest.mark.parametrize("colours", [2, 4, 16, 256])
-def test_a_palette_of_any_depth_decodes_as_pillow_decodes_it(colours: int) -> None:
-    image = Image.effect_noise((33, 20), 90).convert("RGB").quantize(colours)
-    assert np.array_equal(png.decode(saved(image)), np.asarray(image.convert("RGB")))
-
-
-@pytest.mark.parametrize("kind", range(5))
-def test_every_filter_is_undone(kind: int) -> None:
-    rows, columns = 5, 4
-    pixels = np.random.default_rng(kind).integers(0, 256, (rows, columns, 3), dtype=np.uint8)
-    padded = np.zeros((rows + 1, columns + 1, 3), np.int64)
-    padded[1:, 1:] = pixels
-    left, up, corner = padded[1:, :-1], padded[:-1, 1:], padded[:-1, :-1]
-    nearest = np.abs(np.stack([up - corner, left - corner, left + up - 2 * corner])).argmin(axis=0)
-    guess = [0 * left, left, up, (left + up) // 2, np.choose(nearest, [left, up, corner])][kind]
-    lines = ((pixels - guess) % 256).astype(np.uint8).reshape(rows, -1)
-    body = zlib.compress(np.insert(lines, 0, kind, axis=1).tobytes())
-    head = columns.to_bytes(4, "big") + rows.to_bytes(4, "big") + bytes([8, 2, 0, 0, 0])
-    made = png.SIGNATURE + chunk(b"IHDR", head) + chunk(b"IDAT", body) + chunk(b"IEND", b"")
-    assert np.array_equal(np.asarray(Image.open(io.BytesIO(made))), pixels), "the test's own encoder"
-    assert np.array_equal(png.decode(made), pixels)
-
-
-def test_a_png_of_another_kind_or_broken_is_refused() -> None:
-    good = saved(Image.effect_noise((13, 7), 90))
-    spoilt = [b"", b"GIF89a", good[:40], good[:-12], good.replace(b"IDAT", b"IDAx")]
-    kinds = [saved(Image.new(mode, (3, 3))) for mode in ("RGBA", "LA", "I;16")]
-    for each in (*spoilt, *kinds):
-        with pytest.raises(ValueError, match="PNG"):
-            png.decode(each)
-
-
 def test_the_picture_of_a_real_report_is_a_secondary_capture(read_sample: Report) -> None:
     shown = next(each for each in read_sample.pictures if each.name == "ecg")
     dataset = read(secondary_capture(read_sample))
@@ -265,7 +225,3 @@ def saved(image: Image.Image) -> bytes:
     held = io.BytesIO()
     image.save(held, "PNG")
     return held.getvalue()
-
-
-def chunk(name: bytes, data: bytes) -> bytes:
-    return len(data).to_bytes(4, "big") + name + data + zlib.crc32(name + data).to_bytes(4, "big")

@@ -35,7 +35,7 @@ ALL = (ENCAPSULATED_PDF, SECONDARY_CAPTURE, PUSH_MODEL)
 
 
 @pytest.fixture
-def collected() -> Iterator[None]:
+def _collected() -> Iterator[None]:
     """Collect the sockets that pynetdicom could not connect and does not close, so that no other test hears of them."""
     yield
     gc.collect()
@@ -43,7 +43,13 @@ def collected() -> Iterator[None]:
 
 def connecting_in_vain(test: Callable[..., None]) -> Callable[..., None]:
     ignored = "ignore:Exception ignored in. <socket:pytest.PytestUnraisableExceptionWarning"
-    return pytest.mark.usefixtures("collected")(pytest.mark.filterwarnings(ignored)(test))
+    return pytest.mark.usefixtures("_collected")(pytest.mark.filterwarnings(ignored)(test))
+
+
+def heard() -> threading.Event:
+    event = threading.Event()
+    event.set()
+    return event
 
 
 @dataclass
@@ -59,7 +65,7 @@ class Pacs:
     reject: tuple[int, int, int] | None = None
     require_called: bool = False
     tls: ssl.SSLContext | None = None
-    deaf: float = 0.0
+    hears: threading.Event = field(default_factory=heard)
     held: dict[str, Dataset] = field(default_factory=dict)
     stored: int = 0
     asked: list[str] = field(default_factory=list)
@@ -96,9 +102,8 @@ class Pacs:
             event.assoc.kill()
 
     def _received(self, event: Event) -> None:
-        if self.deaf and type(event.pdu).__name__ == "P_DATA_TF":
-            time.sleep(self.deaf)
-            event.assoc.abort()
+        if type(event.pdu).__name__ == "P_DATA_TF":
+            self.hears.wait()
 
     def _store(self, event: Event) -> int:
         status = self.statuses[min(self.stored, len(self.statuses) - 1)]
@@ -267,6 +272,7 @@ def test_a_slow_answer_is_unconfirmed() -> None:
         assert time.monotonic() - began < 5
 
 
+@connecting_in_vain
 @pytest.mark.parametrize("answer", [b"", b"HTTP/1.1 400 Bad Request\r\n\r\n" * 9, bytes(range(256)) * 40, None])
 def test_whoever_answers_garbage_or_nothing_is_unreachable(answer: bytes | None) -> None:
     with listening(lambda connection: babble(connection, answer)) as port:
@@ -348,11 +354,13 @@ def test_tls_proves_the_pacs_and_never_falls_back_to_plain_text(tmp_path: Path) 
 
 def test_whoever_accepts_and_then_reads_nothing_is_unconfirmed() -> None:
     large = replace(REPORT, pdf=REPORT.pdf + bytes(30_000_000))
-    with Pacs(delay=0.2, deaf=3).running() as port:
+    pacs = Pacs(hears=threading.Event())
+    with pacs.running() as port:
         began = time.monotonic()
         with pytest.raises(Unconfirmed):
             destination(port).deliver(large)
         assert time.monotonic() - began < 10
+        pacs.hears.set()
 
 
 def test_without_a_study_nothing_is_sent() -> None:

@@ -133,3 +133,18 @@ def test_the_ledger_knows_an_ecg_by_its_identity(intake: Intake, sample: Path) -
     (one,) = intake.accept(Payload(sample.read_bytes()), ISSUED)
     (recording,) = recordings(Payload(sample.read_bytes()), intake.settings)
     assert one.job.identity == identity(recording)
+
+
+def test_no_table_holds_a_patients_datum(intake: Intake, workshop: Workshop, jobs: Jobs) -> None:
+    data = to_bytes(twelve_lead_dataset(square_wave(), who=Who(name="Zebediah^Quokka", id="PLANTED-4711")))
+    (one,) = intake.accept(Payload(data), ISSUED)
+    workshop.interpret(one.job.id, last=False)
+    with jobs.database.transaction() as connection:
+        tables = connection.execute(
+            "select schemaname, tablename from pg_tables where schemaname in ('twelvelead', 'public')"
+        ).fetchall()
+        assert len(tables) > 6
+        rows = [row for schema, table in tables for row in connection.execute(f'select * from {schema}."{table}"')]
+    said = repr(rows)
+    assert str(one.job.id) in said, "the search looks where something is"
+    assert not any(planted in said for planted in ("Zebediah", "Quokka", "PLANTED", "4711"))
