@@ -1,15 +1,16 @@
 """PostgreSQL, embedded from its wheel by default or external by URL: the same code for both."""
 
 import warnings
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from importlib import resources
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, Final, TypeVar
 
 import psycopg
 from procrastinate.schema import SchemaManager
 from psycopg import Connection
+from psycopg.rows import class_row
 from psycopg_pool import ConnectionPool
 
 from ecg.errors import Overloaded, SetupError
@@ -17,6 +18,8 @@ from ecg.errors import Overloaded, SetupError
 MIGRATION_LOCK: Final = 0x12_1EAD  # an advisory lock: one process migrates at a time
 WAIT: Final = 10.0  # seconds for a connection
 MOST_CONNECTIONS: Final = 16
+
+Row = TypeVar("Row")
 
 
 class Database:
@@ -52,6 +55,15 @@ class Database:
                 yield connection
         except psycopg.OperationalError as error:
             raise Overloaded("The database does not answer.") from error
+
+    def rows(self, kind: type[Row], query: str, values: Sequence[Any] = ()) -> list[Row]:
+        """Ask in a transaction of its own; each row becomes a `kind`, whose fields are the columns.
+
+        Raises:
+            Overloaded: the database does not answer.
+        """
+        with self.transaction() as connection, connection.cursor(row_factory=class_row(kind)) as cursor:
+            return cursor.execute(query.encode(), values).fetchall()
 
     def close(self) -> None:
         """Close the pool; the embedded server stops with its last user."""

@@ -66,7 +66,7 @@ class Jobs:
 
     def job(self, job_id: UUID) -> Job | None:
         """Return a job, or None where there is none."""
-        found = self._all(Job, "select * from twelvelead.job where id = %s", (job_id,))
+        found = self.database.rows(Job, "select * from twelvelead.job where id = %s", (job_id,))
         return found[0] if found else None
 
     def refreshed(self, job: Job) -> Job:
@@ -75,20 +75,21 @@ class Jobs:
 
     def listed(self, state: str | None = None, most: int = 50) -> list[Job]:
         """Return the newest jobs, of one state or of all."""
-        where = "where state = %s" if state else "where %s::text is null"
-        return self._all(Job, f"select * from twelvelead.job {where} order by accepted_at desc limit %s", (state, most))  # noqa: S608
+        query = (
+            "select * from twelvelead.job where %s::text is null or state = %s order by accepted_at desc, id limit %s"
+        )
+        return self.database.rows(Job, query, (state, state, most))
 
     def deliveries(self, job_id: UUID) -> list[Delivery]:
         """Return where a job's report goes or went."""
-        return self._all(
+        return self.database.rows(
             Delivery, "select * from twelvelead.delivery where job_id = %s order by destination", (job_id,)
         )
 
     def delivery(self, report_id: UUID, destination: str) -> Delivery:
         """Return one delivery."""
         query = "select * from twelvelead.delivery where report_id = %s and destination = %s"
-        delivery: Delivery = self._all(Delivery, query, (report_id, destination))[0]
-        return delivery
+        return self.database.rows(Delivery, query, (report_id, destination))[0]
 
     def interpreted(self, job_id: UUID, report_id: UUID) -> None:
         """Record that a report is kept, and queue its delivery to each live destination. Twice does no harm."""
@@ -203,10 +204,6 @@ class Jobs:
         """Write down who did what; `subject` is an id or a name of ours, never a patient's."""
         with self.database.transaction() as connection:
             _audit(connection, action, subject)
-
-    def _all(self, kind: type[Any], query: str, values: tuple[Any, ...]) -> list[Any]:
-        with self.database.transaction() as connection, connection.cursor(row_factory=class_row(kind)) as cursor:
-            return cursor.execute(query.encode(), values).fetchall()
 
 
 def _first(connection: Connection[Any], kind: type[Job], query: str, values: tuple[Any, ...]) -> Job:
