@@ -25,7 +25,6 @@ from models.nets.resnet1d import ResNet1d, ResNet1dShape
 from models.prepare import Preparation, Prepare
 
 NETS: Final = {"resnet1d": (ResNet1d, ResNet1dShape)}
-WEIGHTS: Final = Path(__file__).parent / "weights"
 
 
 def build(kind: str, shape: dict[str, object], card: str) -> ResNet1d:

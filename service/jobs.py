@@ -1,5 +1,6 @@
 """The ledger of durable work: what was accepted, what became of it, where it went. Arguments are ids alone."""
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Final
@@ -13,6 +14,7 @@ from service.database import Database
 
 INTERPRET: Final = "interpret"
 DELIVER: Final = "deliver"
+REVISE: Final = "revise"  # makes a later version of a report
 
 
 @dataclass(frozen=True)
@@ -31,15 +33,21 @@ class Job:
 
 @dataclass(frozen=True)
 class Delivery:
-    """One report on its way to a destination. `state` is waiting, delivered or dead."""
+    """One version of a report on its way to a destination. `state` is waiting, delivered, dead or superseded.
+
+    `open` says that it may have arrived without our knowing; `kept` is the destination's note to its receipt.
+    """
 
     report_id: UUID
+    version: int
     destination: str
     job_id: UUID
     state: str
     attempts: int
     reference: str | None
     error: str | None
+    open: bool
+    kept: str
 
 
 class Jobs:
@@ -83,15 +91,15 @@ class Jobs:
     def deliveries(self, job_id: UUID) -> list[Delivery]:
         """Return where a job's report goes or went."""
         return self.database.rows(
-            Delivery, "select * from twelvelead.delivery where job_id = %s order by destination", (job_id,)
+            Delivery, "select * from twelvelead.delivery where job_id = %s order by destination, version", (job_id,)
         )
 
-    def delivery(self, report_id: UUID, destination: str) -> Delivery:
+    def delivery(self, report_id: UUID, destination: str, version: int = 1) -> Delivery:
         """Return one delivery."""
-        query = "select * from twelvelead.delivery where report_id = %s and destination = %s"
-        return self.database.rows(Delivery, query, (report_id, destination))[0]
+        query = "select * from twelvelead.delivery where report_id = %s and destination = %s and version = %s"
+        return self.database.rows(Delivery, query, (report_id, destination, version))[0]
 
-    def interpreted(self, job_id: UUID, report_id: UUID) -> None:
+    def interpreted(self, job_id: UUID, report_id: UUID, made_with: str | None = None) -> None:
         """Record that a report is kept, and queue its delivery to each live destination. Twice does no harm."""
         with self.database.transaction() as connection:
             changed = connection.execute(
@@ -99,6 +107,12 @@ class Jobs:
                 "where id = %s and state <> 'done'",
                 (report_id, job_id),
             ).rowcount
+            connection.execute(
+                "insert into twelvelead.version (report_id, version, job_id, kind, requested_at, state, made_with) "
+                "select %s, 1, id, 'first', accepted_at, 'done', %s from twelvelead.job where id = %s "
+                "on conflict do nothing",
+                (report_id, made_with, job_id),
+            )
             live = connection.execute("select name from twelvelead.destination where live order by name").fetchall()
             for (name,) in live if changed else ():
                 connection.execute(
@@ -115,23 +129,23 @@ class Jobs:
                 (code, "dead" if final else "waiting", job_id),
             )
 
-    def delivered(self, report_id: UUID, destination: str, reference: str) -> None:
+    def delivered(self, report_id: UUID, destination: str, reference: str, version: int = 1, kept: str = "") -> None:
         """Record a receipt."""
         with self.database.transaction() as connection:
             connection.execute(
-                "update twelvelead.delivery set state = 'delivered', reference = %s, error = null, "
-                "attempts = attempts + 1 where report_id = %s and destination = %s",
-                (reference, report_id, destination),
+                "update twelvelead.delivery set state = 'delivered', reference = %s, kept = %s, error = null, "
+                "attempts = attempts + 1, open = false where report_id = %s and destination = %s and version = %s",
+                (reference, kept, report_id, destination, version),
             )
-            _audit(connection, "delivered", f"{report_id} {destination}")
+            _audit(connection, "delivered", f"{report_id} {destination}" + (f" {version}" if version > 1 else ""))
 
-    def undelivered(self, report_id: UUID, destination: str, error: str, *, final: bool) -> None:
+    def undelivered(self, report_id: UUID, destination: str, error: str, *, final: bool, version: int = 1) -> None:
         """Record why a delivery failed; for good, it becomes a dead letter."""
         with self.database.transaction() as connection:
             connection.execute(
                 "update twelvelead.delivery set state = %s, error = %s, attempts = attempts + 1 "
-                "where report_id = %s and destination = %s and state <> 'delivered'",
-                ("dead" if final else "waiting", error, report_id, destination),
+                "where report_id = %s and destination = %s and version = %s and state <> 'delivered'",
+                ("dead" if final else "waiting", error, report_id, destination, version),
             )
 
     def retry(self, job_id: UUID) -> int:
@@ -144,11 +158,11 @@ class Jobs:
                 _queue(connection, INTERPRET, INTERPRET, {"job_id": str(job_id)})
             again = connection.execute(
                 "update twelvelead.delivery set state = 'waiting', error = null where job_id = %s and state = 'dead' "
-                "returning report_id, destination",
+                "returning report_id, destination, version",
                 (job_id,),
             ).fetchall()
-            for report_id, destination in again:
-                _queue_delivery(connection, report_id, destination)
+            for report_id, destination, version in sorted(again, key=lambda each: each[2]):
+                _queue_delivery(connection, report_id, destination, version)
             if revived or again:
                 _audit(connection, "retried", str(job_id))
             return revived + len(again)
@@ -167,13 +181,13 @@ class Jobs:
             for (job_id,) in jobs:
                 _queue(connection, INTERPRET, INTERPRET, {"job_id": str(job_id)})
             deliveries = connection.execute(
-                "select report_id, destination from twelvelead.delivery d where state = 'waiting' "
+                "select report_id, destination, version from twelvelead.delivery d where state = 'waiting' "
                 "and not exists (select from procrastinate_jobs p where p.status in ('todo', 'doing') "
-                "and p.args ->> 'report_id' = d.report_id::text and p.args ->> 'destination' = d.destination) "
-                "for update skip locked"
+                "and p.args ->> 'report_id' = d.report_id::text and p.args ->> 'destination' = d.destination "
+                "and coalesce(p.args ->> 'version', '1') = d.version::text) order by version for update skip locked"
             ).fetchall()
-            for report_id, destination in deliveries:
-                _queue_delivery(connection, report_id, destination)
+            for report_id, destination, version in deliveries:
+                _queue_delivery(connection, report_id, destination, version)
             return len(jobs) + len(deliveries)
 
     def set_live(self, destination: str, live: bool) -> None:
@@ -214,8 +228,21 @@ def _first(connection: Connection[Any], kind: type[Job], query: str, values: tup
     return row
 
 
-def _queue_delivery(connection: Connection[Any], report_id: UUID, destination: str) -> None:
-    arguments = {"report_id": str(report_id), "destination": destination}
+def queue_version(connection: Any, report_id: UUID, version: int, asked: str = "") -> None:
+    """Queue the making of a version of a report, and audit that it was `asked` for, within the caller's transaction."""
+    _queue(connection, REVISE, INTERPRET, {"report_id": str(report_id), "version": str(version)})
+    if asked:
+        _audit(connection, asked, f"{report_id} {version}")
+
+
+def queue_deliveries(connection: Any, report_id: UUID, version: int, destinations: Iterable[str]) -> None:
+    """Queue the delivery of a version of a report to each of the destinations, within the caller's transaction."""
+    for name in destinations:
+        _queue_delivery(connection, report_id, name, version)
+
+
+def _queue_delivery(connection: Connection[Any], report_id: UUID, destination: str, version: int = 1) -> None:
+    arguments = {"report_id": str(report_id), "destination": destination, "version": str(version)}
     _queue(connection, DELIVER, f"{DELIVER}:{destination}", arguments)
 
 

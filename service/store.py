@@ -12,7 +12,7 @@ from uuid import UUID, uuid4
 
 from ecg.errors import Overloaded, SetupError
 
-REPORTS: Final = "reports"  # reports/<report id>/<file>
+REPORTS: Final = "reports"  # reports/<report id>/<version>/<file>; before there were versions, reports/<id>/<file>
 RESOURCES: Final = "resources"  # resources/<type>/<id>.json
 PAYLOADS: Final = "payloads"  # payloads/<first two digits>/<sha256>
 UNFINISHED: Final = "unfinished"
@@ -61,35 +61,45 @@ class Store:
             raise LookupError("a payload is missing or damaged")
         return data
 
-    def put_report(self, report_id: UUID, files: Files, resources_of: Callable[[Files], Files]) -> None:
-        """Keep a report's files and its FHIR resources. Twice does no harm: the first stays.
+    def put_report(
+        self, report_id: UUID, version: int, files: Files, resources_of: Callable[[Files, Files], Files]
+    ) -> None:
+        """Keep a version of a report, and the FHIR resources of its latest one. Twice does no harm: the first stays.
 
         Args:
             report_id: of the report.
+            version: its number, from 1.
             files: name and bytes of each rendering.
-            resources_of: gives the FHIR resources ('type/id' to JSON) of the files that stand.
+            resources_of: gives the FHIR resources ('type/id' to JSON) of the files that stand and those they replace.
 
         Raises:
             Overloaded: the disk does not take them; nothing is announced.
         """
         try:
-            home = self._at / REPORTS / str(report_id)
-            self._put_folder(home, files)
-            # An earlier attempt may have left the folder: its resources belong to it, not to this attempt's files.
-            for name, data in resources_of(self.files(report_id)).items():
-                self._put_file(self._at / RESOURCES / f"{name}.json", data)
+            self._put_folder(self._home(report_id, version), files)
+            # An earlier attempt may have left the folder, or a later version may stand: the resources are of what is.
+            former, latest = ([0, *self.versions(report_id)])[-2:]
+            made = resources_of(self.files(report_id, latest), self.files(report_id, former) if former else {})
+            for name, data in made.items():
+                self._put_file(self._at / RESOURCES / f"{name}.json", data, replace=latest > 1)
         except OSError as error:
             raise Overloaded("The report cannot be kept: the disk refused it.") from error
 
-    def files(self, report_id: UUID) -> dict[str, bytes]:
-        """Return all files of a report by name, none where there is no report."""
+    def versions(self, report_id: UUID) -> list[int]:
+        """Return the numbers of the versions that are kept, in their order."""
         home = self._at / REPORTS / str(report_id)
-        return {each.name: each.read_bytes() for each in home.iterdir()} if home.is_dir() else {}
+        found = {int(each.name) for each in home.glob("[1-9]*") if each.name.isdecimal()}
+        return sorted(found | ({1} if self._is_unversioned(home) else set()))
 
-    def file(self, report_id: UUID, name: str) -> bytes | None:
-        """Return a file of a report, or None where there is none."""
-        path = self._at / REPORTS / str(report_id) / name
-        return path.read_bytes() if path.is_file() else None
+    def files(self, report_id: UUID, version: int | None = None) -> dict[str, bytes]:
+        """Return all files of a version of a report by name, by default of the latest; none where there is none."""
+        home = self._kept(report_id, version)
+        return {each.name: each.read_bytes() for each in home.iterdir() if each.is_file()} if home else {}
+
+    def file(self, report_id: UUID, name: str, version: int | None = None) -> bytes | None:
+        """Return a file of a version of a report, by default of the latest; None where there is none."""
+        home = self._kept(report_id, version)
+        return (home / name).read_bytes() if home and (home / name).is_file() else None
 
     def resource(self, kind: str, resource_id: UUID) -> bytes | None:
         """Return a FHIR resource as JSON, or None where there is none."""
@@ -120,6 +130,20 @@ class Store:
                 else:
                     draft.unlink()
 
+    def _kept(self, report_id: UUID, version: int | None) -> Path | None:
+        """Return where a version is kept, None where it is not."""
+        latest = version or next(iter(self.versions(report_id)[::-1]), 0)
+        home = self._home(report_id, latest)
+        return home if home.is_dir() else None
+
+    def _home(self, report_id: UUID, version: int) -> Path:
+        home = self._at / REPORTS / str(report_id)
+        return home if version == 1 and self._is_unversioned(home) else home / str(version)
+
+    def _is_unversioned(self, home: Path) -> bool:
+        """Return whether files of a first version lie there as they did before there were versions."""
+        return home.is_dir() and any(each.is_file() for each in home.iterdir())
+
     def _put_folder(self, home: Path, files: Files) -> None:
         if home.exists():
             _sync(home.parent)
@@ -130,6 +154,8 @@ class Store:
             for name, data in files.items():
                 _write(draft / name, data)
             _sync(draft)
+            home.parent.mkdir(mode=0o700, exist_ok=True)
+            _sync(home.parent.parent)
             draft.rename(home)
         except OSError:
             shutil.rmtree(draft, ignore_errors=True)
@@ -137,17 +163,20 @@ class Store:
                 raise
         _sync(home.parent)
 
-    def _put_file(self, path: Path, data: bytes) -> None:
-        """Put a file in place, unless one stands there: the first one stays."""
-        if not path.exists():
+    def _put_file(self, path: Path, data: bytes, *, replace: bool = False) -> None:
+        """Put a file in place; where one stands already, that one stays, unless it is to be replaced."""
+        if replace or not path.exists():
             if not path.parent.exists():
                 path.parent.mkdir(mode=0o700, exist_ok=True)
                 _sync(path.parent.parent)
             draft = self._at / UNFINISHED / uuid4().hex
             _write(draft, data)
-            with suppress(FileExistsError):
-                os.link(draft, path)
-            draft.unlink()
+            if replace:
+                draft.replace(path)
+            else:
+                with suppress(FileExistsError):
+                    os.link(draft, path)
+                draft.unlink()
         _sync(path.parent)  # also where it stands: who put it there may not have come so far
 
     def _payload(self, sha256: str) -> Path:

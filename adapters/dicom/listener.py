@@ -34,6 +34,7 @@ STORAGE_CLASSES: Final = {
     "1.2.840.10008.5.1.4.1.1.9.1.4": "General 32-bit ECG Waveform Storage",
     "1.2.840.10008.5.1.4.1.1.104.1": "Encapsulated PDF Storage",
     "1.2.840.10008.5.1.4.1.1.7": "Secondary Capture Image Storage",
+    "1.2.840.10008.5.1.4.1.1.88.59": "Key Object Selection Document Storage",
 }
 COMMITMENT_EVENTS: Final = (1, 2)  # PS3.4 J.3.3.1: all is kept; failures exist
 # PS3.8 9.3.4: rejected for good, by the service user, calling AE title not recognised.

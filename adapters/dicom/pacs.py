@@ -25,6 +25,7 @@ from adapters.dicom.commitment import (
     receive,
     request,
 )
+from adapters.dicom.rejection import rejection_note
 from adapters.dicom.results import ENCAPSULATED_PDF, SECONDARY_CAPTURE, encoded
 from ecg.errors import DeliveryError, Refused, Unconfirmed, Unreachable
 from ecg.report import Receipt, Report
@@ -108,26 +109,30 @@ class PacsDestination:
     settings: PacsSettings
     inbox: CommitmentInbox
 
-    def deliver(self, report: Report) -> Receipt:
+    def deliver(self, report: Report, held: Receipt | None = None) -> Receipt:
         """Store the report's objects and have them committed; the receipt names their SOP Instance UIDs.
+
+        Where an earlier version is `held`, a rejection note on its objects follows them; a withdrawal is that alone.
 
         Raises:
             Unreachable: nothing was stored, try again.
             Unconfirmed: something may have been stored, or is not committed yet, try again.
             Refused: the PACS will not take it, or the recording names no study.
         """
-        objects = encoded(report)
+        former = held.reference.split() if held else ()
+        note = rejection_note(report, former)
+        objects = (*encoded(report, former), *([note] if note else []))
         uids = [str(each.SOPInstanceUID) for each in objects]
         receipt = Receipt(self.name, " ".join(uids))
         if not self.settings.commitment:
-            with self._association() as association:
+            with self._association(objects) as association:
                 self._store(association, objects)
             return receipt
         transaction = f"2.25.{uuid5(report.id, f'commitment-{report.version}-{self.name}').int}"
         # The word on an earlier try may have come late. If it is not good, it is spent.
         early = self.inbox.result(transaction, 0.0)
         if early is None or not set(uids) <= set(early.stored):
-            with self._association() as association:
+            with self._association(objects) as association:
                 self._store(association, objects)
                 self._ask(association, request(transaction, objects))
                 word = self.inbox.result(transaction, self.settings.timeouts.linger)
@@ -135,7 +140,7 @@ class PacsDestination:
         return receipt
 
     @contextmanager
-    def _association(self) -> Iterator[Association]:
+    def _association(self, objects: Sequence[Dataset]) -> Iterator[Association]:
         """Hold an association on which the PACS takes all that is to be sent.
 
         Raises:
@@ -143,7 +148,8 @@ class PacsDestination:
             Refused: the PACS rejects it for good, or does not take a SOP class.
         """
         settings, times = self.settings, self.settings.timeouts
-        wanted = [ENCAPSULATED_PDF, SECONDARY_CAPTURE, *([PUSH_MODEL] if settings.commitment else [])]
+        classes = {ENCAPSULATED_PDF, SECONDARY_CAPTURE} | {str(each.SOPClassUID) for each in objects}
+        wanted = [*sorted(classes), *([PUSH_MODEL] if settings.commitment else [])]
         entity = AE(settings.own_ae_title)
         entity.connection_timeout, entity.acse_timeout = times.connect, times.associate
         entity.dimse_timeout, entity.network_timeout = times.response, times.response + times.linger
@@ -188,7 +194,7 @@ class PacsDestination:
                 busy = f"The PACS cannot take {what} now (status 0x{status:04X})."
                 raise Unconfirmed(busy) if count else Unreachable(busy)
             if status not in STORED:
-                raise Refused(f"The PACS refuses {what} (status 0x{status:04X}).")
+                raise Refused(f"The PACS refuses {what} (status 0x{status:04X}).", partly=count > 0)
 
     def _ask(self, association: Association, information: Dataset) -> None:
         """Ask for storage commitment by N-ACTION (PS3.4 J.3.2)."""
@@ -202,7 +208,7 @@ class PacsDestination:
         if status in LATER:
             raise Unconfirmed(f"The PACS cannot commit now (status 0x{status:04X}).")
         if status not in STORED:
-            raise Refused(f"The PACS refuses storage commitment (status 0x{status:04X}).")
+            raise Refused(f"The PACS refuses storage commitment (status 0x{status:04X}).", partly=True)
 
 
 def _limit(event: evt.Event, seconds: float) -> None:
@@ -226,7 +232,7 @@ def _confirm(word: Commitment | None, uids: Sequence[str]) -> None:
     reasons = sorted({reason for uid, reason in word.failed if uid in uids})
     said = ", ".join(f"0x{each:04X}" for each in reasons) or "none given"
     if FOR_GOOD.intersection(reasons):
-        raise Refused(f"The PACS will not keep the report (failure reason {said}).")
+        raise Refused(f"The PACS will not keep the report (failure reason {said}).", partly=True)
     raise Unconfirmed(f"The PACS has not committed to keep all of the report (failure reason {said}).")
 
 

@@ -12,7 +12,7 @@ from starlette.middleware.base import RequestResponseEndpoint
 from starlette.middleware.trustedhost import TrustedHostMiddleware
 
 from ecg.errors import EcgError
-from service.api import fhir, reports
+from service.api import amendments, fhir, reports
 from service.api.problems import of_error, problem
 from service.intake import Intake
 from service.release import RELEASE
@@ -33,6 +33,7 @@ def build_app(intake: Intake) -> FastAPI:
         redoc_url=None,
     )
     app.add_middleware(TrustedHostMiddleware, allowed_hosts=HOSTS)
+    app.include_router(amendments.routes(intake))  # before those that take any name below a report
     app.include_router(reports.routes(intake))
     app.include_router(fhir.routes(intake))
 

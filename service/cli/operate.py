@@ -17,7 +17,8 @@ destinations_app = typer.Typer(help="Where reports go; each is off until it is t
 
 
 @contextmanager
-def _service() -> Iterator["Service"]:
+def service_of_settings() -> Iterator["Service"]:
+    """Give the parts of the service that the settings describe; an error ends the command with a line that says why."""
     from service.settings import load_settings
     from service.wiring import Service
 
@@ -27,6 +28,9 @@ def _service() -> Iterator["Service"]:
             yield service
         finally:
             service.database.close()
+
+
+_service = service_of_settings
 
 
 @jobs_app.command("list")
@@ -53,7 +57,8 @@ def show_job(job_id: UUID) -> None:
             typer.echo(f"error     {job.error}")
         for each in service.jobs.deliveries(job_id):
             told = each.reference or each.error or ""
-            typer.echo(f"delivery  {each.destination}: {each.state}, {each.attempts} attempts  {told}")
+            version = f" version {each.version}" if each.version > 1 else ""
+            typer.echo(f"delivery  {each.destination}{version}: {each.state}, {each.attempts} attempts  {told}")
 
 
 @jobs_app.command("retry")

@@ -20,15 +20,15 @@ def files(text: str = "first") -> Files:
     return {"report.pdf": text.encode(), "bundle.json": b"{}"}
 
 
-def resources_of(kept: Files) -> Files:
+def resources_of(kept: Files, former: Files) -> Files:
     return {f"Media/{RESOURCE}": kept["report.pdf"]}
 
 
-def interrupted(kept: Files) -> Files:
+def interrupted(kept: Files, former: Files) -> Files:
     raise KeyboardInterrupt
 
 
-def broken_disk(kept: Files) -> Files:
+def broken_disk(kept: Files, former: Files) -> Files:
     raise OSError(28, "No space left on device")
 
 
@@ -37,7 +37,7 @@ def everything(at: Path) -> dict[str, bytes]:
 
 
 def test_what_was_put_is_found_also_after_a_restart(tmp_path: Path) -> None:
-    Store(tmp_path).put_report(REPORT, files(), resources_of)
+    Store(tmp_path).put_report(REPORT, 1, files(), resources_of)
     again = Store(tmp_path)
     assert again.file(REPORT, "report.pdf") == b"first" and again.resource("Media", RESOURCE) == b"first"
 
@@ -49,18 +49,18 @@ def test_what_was_never_put_is_not_found(tmp_path: Path) -> None:
 
 def test_putting_twice_keeps_the_first(tmp_path: Path) -> None:
     store = Store(tmp_path)
-    store.put_report(REPORT, files(), resources_of)
+    store.put_report(REPORT, 1, files(), resources_of)
     before = everything(tmp_path)
-    store.put_report(REPORT, files("second"), resources_of)
+    store.put_report(REPORT, 1, files("second"), resources_of)
     assert everything(tmp_path) == before
 
 
 def test_a_crash_after_the_folder_leaves_no_resource_and_a_retry_completes_the_first_report(tmp_path: Path) -> None:
     with pytest.raises(KeyboardInterrupt):
-        Store(tmp_path).put_report(REPORT, files(), interrupted)
+        Store(tmp_path).put_report(REPORT, 1, files(), interrupted)
     store = Store(tmp_path)
     assert store.resource("Media", RESOURCE) is None
-    store.put_report(REPORT, files("second"), resources_of)
+    store.put_report(REPORT, 1, files("second"), resources_of)
     assert store.file(REPORT, "report.pdf") == store.resource("Media", RESOURCE) == b"first"
 
 
@@ -69,28 +69,30 @@ def test_an_unfinished_folder_is_no_report(tmp_path: Path) -> None:
     (tmp_path / "unfinished" / "draft").mkdir()
     (tmp_path / "unfinished" / "draft" / "report.pdf").write_bytes(b"half")
     assert store.file(REPORT, "report.pdf") is None
-    store.put_report(REPORT, files(), resources_of)
+    store.put_report(REPORT, 1, files(), resources_of)
     assert store.file(REPORT, "report.pdf") == b"first"
 
 
 def test_a_disk_that_refuses_announces_nothing(tmp_path: Path) -> None:
     store = Store(tmp_path)
     with pytest.raises(Overloaded, match="the disk refused"):
-        store.put_report(REPORT, files(), broken_disk)
+        store.put_report(REPORT, 1, files(), broken_disk)
     assert store.resource("Media", RESOURCE) is None
 
 
 def test_a_file_that_cannot_be_written_leaves_no_folder(tmp_path: Path) -> None:
     store = Store(tmp_path)
     with pytest.raises(Overloaded):
-        store.put_report(REPORT, {"report.pdf": b"whole", "x" * 300: b"a name that no file system takes"}, resources_of)
+        store.put_report(
+            REPORT, 1, {"report.pdf": b"whole", "x" * 300: b"a name that no file system takes"}, resources_of
+        )
     assert everything(tmp_path) == {} and not list((tmp_path / "reports").iterdir())
 
 
 def test_many_at_once_leave_one_report(tmp_path: Path) -> None:
     store = Store(tmp_path)
     with ThreadPoolExecutor(8) as pool:
-        for each in [pool.submit(store.put_report, REPORT, files(str(at)), resources_of) for at in range(8)]:
+        for each in [pool.submit(store.put_report, REPORT, 1, files(str(at)), resources_of) for at in range(8)]:
             each.result()
     kept = store.file(REPORT, "report.pdf")
     assert len(list((tmp_path / "reports").iterdir())) == 1 and not list((tmp_path / "unfinished").iterdir())
@@ -99,7 +101,7 @@ def test_many_at_once_leave_one_report(tmp_path: Path) -> None:
 
 def test_only_the_owner_may_read(tmp_path: Path) -> None:
     at = tmp_path / "data"
-    Store(at).put_report(REPORT, files(), resources_of)
+    Store(at).put_report(REPORT, 1, files(), resources_of)
     modes = {each: stat.S_IMODE(each.stat().st_mode) for each in (at, *at.rglob("*"))}
     assert {mode for each, mode in modes.items() if each.is_file()} == {0o600}
     assert {mode for each, mode in modes.items() if each.is_dir()} == {0o700}
