@@ -62,9 +62,7 @@ def amend(
         now = made_with(models_of(service.settings), service.settings)
         asked = Versions(service.database).amend(report_id, datetime.now(UTC), now, force=force)
         if asked is None:
-            typer.echo(
-                "Nothing has changed: the same models, release and settings. --force makes a version all the same."
-            )
+            typer.echo("Nothing has changed: the same models, release and settings. --force amends all the same.")
         else:
             typer.echo(f"version {asked.version} is queued")
 
