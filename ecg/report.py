@@ -100,7 +100,7 @@ class Receipt:
 
     destination: str
     reference: str
-    state: str = ""
+    state: str = field(default="", compare=False)
 
 
 def identity(recording: Recording) -> UUID:
