@@ -84,8 +84,13 @@ def sekmet(place: Path) -> Iterator[Peer]:
         pytest.skip("tests/peers/install.sh has not installed sekmet")
     key, port = RSAKey.generate_key(2048), free_port()
     (place / "public.pem").write_bytes(key.as_pem(private=False))
+    (place / "private.pem").write_bytes(key.as_pem(private=True))
     base = f"http://127.0.0.1:{port}/fhir"
-    client = {"client_id": "twelvelead", "public_key_path": str(place / "public.pem"), "scopes": " ".join(SCOPES)}
+    client = {
+        "client_id": "twelvelead",
+        "public_key_path": str(place / "public.pem"),
+        "scopes": " ".join((*SCOPES, "system/*.s")),
+    }
     settings = {
         "base_url": base,
         "host": "127.0.0.1",

@@ -149,3 +149,47 @@ def test_a_damaged_or_missing_payload_is_not_given_out(tmp_path: Path) -> None:
     store.put_payload(digest, b"another one")
     with pytest.raises(LookupError):
         store.payload(digest)
+
+
+def test_a_later_version_replaces_the_resources_and_keeps_the_files_of_the_earlier(tmp_path: Path) -> None:
+    store, replaced = Store(tmp_path), UUID(int=4)
+
+    def both(kept: Files, former: Files) -> Files:
+        return resources_of(kept, former) | ({f"Media/{replaced}": former["report.pdf"]} if former else {})
+
+    store.put_report(REPORT, 1, files(), both)
+    for text in ("second", "a repeat that differs"):
+        store.put_report(REPORT, 2, files(text), both)
+    assert store.versions(REPORT) == [1, 2]
+    assert store.file(REPORT, "report.pdf") == store.resource("Media", RESOURCE) == b"second"
+    assert store.file(REPORT, "report.pdf", 1) == store.resource("Media", replaced) == b"first"
+    assert store.file(REPORT, "report.pdf", 3) is None and not list((tmp_path / "unfinished").iterdir())
+
+
+def test_an_earlier_version_that_comes_late_brings_no_resource_back(tmp_path: Path) -> None:
+    store = Store(tmp_path)
+    store.put_report(REPORT, 1, files(), resources_of)
+    store.put_report(REPORT, 2, files("second"), resources_of)
+    store.put_report(REPORT, 1, files(), resources_of)
+    assert store.resource("Media", RESOURCE) == b"second"
+
+
+def test_a_report_from_before_there_were_versions_is_its_first(tmp_path: Path) -> None:
+    store, old = Store(tmp_path), tmp_path / "reports" / str(REPORT)
+    old.mkdir()
+    (old / "report.pdf").write_bytes(b"old")
+    assert store.versions(REPORT) == [1] and store.files(REPORT) == store.files(REPORT, 1) == {"report.pdf": b"old"}
+    store.put_report(REPORT, 1, files(), resources_of)
+    assert store.file(REPORT, "report.pdf") == b"old"
+    store.put_report(REPORT, 2, files("second"), resources_of)
+    assert store.file(REPORT, "report.pdf") == b"second" and store.file(REPORT, "report.pdf", 1) == b"old"
+
+
+def test_a_crash_before_the_resources_are_replaced_is_made_good_by_a_retry(tmp_path: Path) -> None:
+    store = Store(tmp_path)
+    store.put_report(REPORT, 1, files(), resources_of)
+    with pytest.raises(KeyboardInterrupt):
+        store.put_report(REPORT, 2, files("second"), interrupted)
+    assert store.resource("Media", RESOURCE) == b"first"
+    store.put_report(REPORT, 2, files("second"), resources_of)
+    assert store.resource("Media", RESOURCE) == b"second"
