@@ -20,6 +20,7 @@ import httpx
 import pytest
 from joserfc.jwk import RSAKey
 
+from adapters.fhir import oauth
 from adapters.fhir.codes import URI
 from adapters.fhir.ehr import EhrDestination, EhrSettings
 from adapters.fhir.elements import urn
@@ -89,7 +90,7 @@ def sekmet(place: Path) -> Iterator[Peer]:
     client = {
         "client_id": "twelvelead",
         "public_key_path": str(place / "public.pem"),
-        "scopes": " ".join((*SCOPES, "system/*.s")),
+        "scopes": " ".join((*SCOPES, *oauth.SCOPES)),
     }
     settings = {
         "base_url": base,

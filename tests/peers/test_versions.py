@@ -35,7 +35,8 @@ name = "ehr"
 kind = "ehr"
 base_url = "{base}"
 """
-SMART = 'client_id = "twelvelead"\nkey_file = "{place}/private.pem"\nkey_id = "k1"\n'
+# sekmet asks for the right to create anything before it takes a transaction; ours is to create what we create.
+SMART = 'transaction = false\nclient_id = "twelvelead"\nkey_file = "{place}/private.pem"\nkey_id = "k1"\n'
 
 
 @dataclass

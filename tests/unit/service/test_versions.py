@@ -301,7 +301,7 @@ def test_a_version_that_fails_for_good_leaves_the_way_free(
     assert json.loads(intake.store.files(report)["report.json"])["status"] == "entered-in-error"
 
 
-def replace_store(intake: Intake) -> Store:
+def empty_store(intake: Intake) -> Store:
     """Return a store that holds no payload."""
     return Store(intake.settings.data / "elsewhere")
 
