@@ -124,6 +124,8 @@ class PacsDestination:
         objects = (*encoded(report, former), *([note] if note else []))
         uids = [str(each.SOPInstanceUID) for each in objects]
         receipt = Receipt(self.name, " ".join(uids))
+        if not objects:  # a withdrawal, where no object of ours is
+            return receipt
         if not self.settings.commitment:
             with self._association(objects) as association:
                 self._store(association, objects)

@@ -28,4 +28,5 @@ alter table twelvelead.delivery
     add primary key (report_id, version, destination),
     drop constraint delivery_state_check,
     add constraint delivery_state_check check (state in ('waiting', 'delivered', 'dead', 'superseded'));
+-- How far those that are not delivered came was not recorded.
 update twelvelead.delivery set open = true where state <> 'delivered';

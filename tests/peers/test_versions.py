@@ -131,7 +131,8 @@ def test_a_signed_report_is_untouched_by_a_new_model(site: tuple[Site, Peer], sa
         assert settled(client, job, 3) == {"ehr": ["dead", "changed at destination"], "ward": ["delivered", None]}
     assert {kind: peer.held(kind) for kind in before} == before
     assert (here.at / "ward" / report / "WITHDRAWN.txt").is_file()
-    assert "withdrawn" in here.run("reports", "versions", report)
+    assert "withdrawn" in here.run("reports", "versions", report) and report in here.run("reports", "list")
+    assert "ehr: version 3 dead  changed at destination" in here.run("reports", "show", report)
 
 
 def test_an_unsigned_report_is_amended_and_withdrawn(site: tuple[Site, Peer], sample: Path) -> None:
