@@ -10,8 +10,7 @@ from adapters.dicom.commitment import MemoryInbox
 from adapters.dicom.listener import Listener, ListenerSettings
 from adapters.fhir.frame import FhirSettings
 from ecg.errors import ModelRefused
-from models.card import WEIGHTS
-from models.network import load, use_threads
+from models.network import WEIGHTS, load, use_threads
 from models.router import CardRouter
 from service.database import Database
 from service.destinations import Named, Site, read_destinations

@@ -9,12 +9,15 @@ from datetime import UTC, datetime
 from pathlib import Path
 from uuid import UUID, uuid4
 
+import psycopg
+import psycopg.conninfo
 import pytest
 
 from ecg.errors import Conflict, DeliveryError, Refused, Unconfirmed, UnknownReport, Unreachable
 from ecg.payload import Payload
 from ecg.report import Receipt, Report
 from models.router import CardRouter
+from service import versions as versions_module
 from service.database import Database
 from service.intake import Intake
 from service.jobs import Delivery, Jobs
@@ -327,3 +330,36 @@ def test_versions_are_listed_by_their_latest(versions: Versions, report: UUID, w
     amended(workshop, versions, report)
     (latest,) = [each for each in versions.listed(10_000) if each.report_id == report]
     assert latest == versions.version(report, 2) and latest.version == 2
+
+
+def test_what_was_issued_before_there_were_versions_is_its_first(jobs: Jobs, tmp_path: Path) -> None:
+    url = jobs.database.url
+    with psycopg.connect(url, autocommit=True) as connection:
+        connection.execute("create database older")
+    older = psycopg.conninfo.make_conninfo(url, dbname="older")
+    report, job = uuid4(), uuid4()
+    with psycopg.connect(older) as connection:
+        connection.execute("create table twelvelead_migration (name text primary key)")
+        connection.execute("insert into twelvelead_migration values ('0001_spine.sql')")
+        connection.execute((Path(versions_module.__file__).parent / "migrations" / "0001_spine.sql").read_bytes())
+        connection.execute(
+            "insert into twelvelead.job (id, identity, payload_sha256, part, accepted_at, state, report_id) "
+            "values (%s, %s, 'ab', 0, %s, 'done', %s)",
+            (job, uuid4(), ISSUED, report),
+        )
+        connection.execute(
+            "insert into twelvelead.delivery (report_id, destination, job_id, state, reference) "
+            "values (%s, 'ward', %s, 'delivered', 'a reference'), (%s, 'ehr', %s, 'dead', null)",
+            (report, job, report, job),
+        )
+    database = Database(older, tmp_path)
+    (first,) = Versions(database).versions(report)
+    went = Jobs(database).deliveries(job)
+    asked = Versions(database).amend(report, LATER, "now")
+    database.close()
+    assert (first.version, first.kind, first.state, first.requested_at) == (1, "first", "done", ISSUED)
+    assert [(each.destination, each.version, each.state, each.open) for each in went] == [
+        ("ehr", 1, "dead", True),
+        ("ward", 1, "delivered", False),
+    ]
+    assert asked is not None and asked.version == 2, "what it was made with is not known"

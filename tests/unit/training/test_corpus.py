@@ -12,8 +12,7 @@ from adapters.readers import read
 from ecg.canonical import canonicalise
 from ecg.leads import LEADS
 from ecg.payload import Payload
-from models.card import WEIGHTS
-from models.network import NetworkClassifier, load
+from models.network import WEIGHTS, NetworkClassifier, load
 from models.prepare import Preparation
 from tests.golden import corpus as golden
 from tests.golden import dicom_files, networks
