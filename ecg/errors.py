@@ -83,3 +83,15 @@ class Refused(DeliveryError):
     """The destination refused the report for good; an operator must look."""
 
     code = "refused"
+
+
+class Unidentified(Refused):
+    """The destination does not surely know whose report it is; an operator must find out. The message is a code."""
+
+    code = "unidentified"
+
+
+class AlreadyResolved(EcgError):
+    """Somebody has resolved this already; look at what became of it."""
+
+    code = "already-resolved"

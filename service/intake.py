@@ -1,16 +1,21 @@
 """Takes payloads from every listener: what it has accepted is on disk and queued before anyone is told."""
 
+import hashlib
 import shutil
+from collections import Counter
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from uuid import UUID, uuid4
+from uuid import uuid4
 
+from adapters.dicom import values
 from adapters.dicom.results import own_report_id
 from adapters.readers import read
 from ecg.errors import Overloaded
 from ecg.payload import Payload
-from ecg.recording import Recording
-from ecg.report import identity
+from ecg.recording import Recording, urgency
+from ecg.report import content_id, identity
+from service.declaration import keep
 from service.jobs import Job, Jobs
 from service.settings import Settings
 from service.store import Store
@@ -44,7 +49,8 @@ class Intake:
     def accept(self, payload: Payload, issued: datetime) -> tuple[Accepted, ...]:
         """Read a payload, keep it, and queue a job for each ECG in it. A known ECG keeps its first job.
 
-        Our own outputs are never input: they give no job.
+        One that comes under another ECG's name is kept, too, in quarantine: its job waits for an operator. Our own
+        outputs are never input: they give no job.
 
         Raises:
             PayloadError: what the sender must change.
@@ -55,8 +61,8 @@ class Intake:
             return ()
         found = recordings(payload, self.settings)
         self._check_space()
-        self.store.put_payload(payload.sha256, payload.data)
-        wanted = [_job(payload, part, identity(each), issued) for part, each in enumerate(found)]
+        declared = keep(self.store, payload)
+        wanted = list(_jobs(payload, found, declared, issued))
         given = self.jobs.accept(wanted)
         return tuple(Accepted(job, known=job.id != want.id) for job, want in zip(given, wanted, strict=True))
 
@@ -66,5 +72,31 @@ class Intake:
             raise Overloaded(f"The disk has {free:.0f} MB left, fewer than {self.settings.least_free_mb} MB.")
 
 
-def _job(payload: Payload, part: int, known_as: UUID, issued: datetime) -> Job:
-    return Job(uuid4(), known_as, payload.sha256, part, issued, "waiting", None, None)
+def _jobs(payload: Payload, found: Sequence[Recording], declared: str | None, issued: datetime) -> Iterator[Job]:
+    met = Counter[str]()
+    for part, each in enumerate(found):
+        alias = _alias(each)
+        if alias is not None:  # several ECGs of one object: each has a name of its own
+            met[alias] += 1
+            alias += f"#{met[alias]}" if met[alias] > 1 else ""
+        yield Job(
+            id=uuid4(),
+            identity=identity(each),
+            payload_sha256=payload.sha256,
+            part=part,
+            accepted_at=issued,
+            state="waiting",
+            report_id=None,
+            error=None,
+            declared=declared,
+            priority=urgency(each.order, payload.declared.order),
+            alias=alias,
+            content=content_id(each),
+        )
+
+
+def _alias(recording: Recording) -> str | None:
+    """Return the name by which the sender knows the ECG; what should be a UID and is none, by its digest alone."""
+    if (uid := recording.provenance.instance_uid) is None:
+        return None
+    return f"dicom:{values.unique_identifier(uid) or hashlib.sha256(uid.encode()).hexdigest()}"

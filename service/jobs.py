@@ -1,6 +1,6 @@
 """The ledger of durable work: what was accepted, what became of it, where it went. Arguments are ids alone."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any, Final
 from uuid import UUID
@@ -17,7 +17,11 @@ DELIVER: Final = "deliver"
 
 @dataclass(frozen=True)
 class Job:
-    """One accepted ECG on its way to a report. `state` is waiting, done or dead."""
+    """One accepted ECG on its way to a report. `state` is waiting, done, dead, quarantined or discarded.
+
+    `declared` is the digest of what was declared with the payload; `priority` the place in ecg.recording.PRIORITIES;
+    `alias` its sender's name for it; `content` says what was recorded and when, whoever's it is.
+    """
 
     id: UUID
     identity: UUID
@@ -27,11 +31,15 @@ class Job:
     state: str
     report_id: UUID | None
     error: str | None
+    declared: str | None = None
+    priority: int = 0
+    alias: str | None = None
+    content: UUID | None = None
 
 
 @dataclass(frozen=True)
 class Delivery:
-    """One report on its way to a destination. `state` is waiting, delivered or dead."""
+    """One report on its way to a destination. `state` is waiting, delivered, dead, quarantined or discarded."""
 
     report_id: UUID
     destination: str
@@ -49,20 +57,31 @@ class Jobs:
         self.database = database
 
     def accept(self, jobs: list[Job]) -> list[Job]:
-        """Record jobs and queue their interpretation, all or none. A known ECG gives its first job, queued no more."""
+        """Record jobs and queue their interpretation, all or none. A known ECG gives its first job, queued no more.
+
+        A new ECG whose alias another ECG has is recorded in quarantine and not queued.
+        """
         with self.database.transaction() as connection:
             return [self._accept(connection, job) for job in jobs]
 
     def _accept(self, connection: Connection[Any], job: Job) -> Job:
+        conflict = _alias_conflict(connection, job)
+        job = replace(job, state="quarantined", error=conflict) if conflict else job
         fresh = connection.execute(
-            "insert into twelvelead.job (id, identity, payload_sha256, part, accepted_at) values (%s, %s, %s, %s, %s) "
-            "on conflict (identity) do nothing",
-            (job.id, job.identity, job.payload_sha256, job.part, job.accepted_at),
-        ).rowcount
-        if fresh:
+            "insert into twelvelead.job "
+            "(id, identity, payload_sha256, part, accepted_at, state, error, declared, priority, alias, content) "
+            "values (%s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s) on conflict (identity) do nothing",
+            (*(job.id, job.identity, job.payload_sha256, job.part, job.accepted_at, job.state, job.error),
+             *(job.declared, job.priority, job.alias, job.content)),
+        ).rowcount  # fmt: skip
+        if not fresh:
+            _hasten(connection, job)
+            return _first(connection, Job, "select * from twelvelead.job where identity = %s", (job.identity,))
+        if conflict:
+            _confine(connection, job.id, conflict)
+        else:
             _queue(connection, INTERPRET, INTERPRET, {"job_id": str(job.id)})
-            return job
-        return _first(connection, Job, "select * from twelvelead.job where identity = %s", (job.identity,))
+        return job
 
     def job(self, job_id: UUID) -> Job | None:
         """Return a job, or None where there is none."""
@@ -111,7 +130,7 @@ class Jobs:
         """Record why an interpretation failed; for good, it becomes a dead letter."""
         with self.database.transaction() as connection:
             connection.execute(
-                "update twelvelead.job set error = %s, state = %s where id = %s and state <> 'done'",
+                "update twelvelead.job set error = %s, state = %s where id = %s and state in ('waiting', 'dead')",
                 (code, "dead" if final else "waiting", job_id),
             )
 
@@ -130,12 +149,63 @@ class Jobs:
         with self.database.transaction() as connection:
             connection.execute(
                 "update twelvelead.delivery set state = %s, error = %s, attempts = attempts + 1 "
-                "where report_id = %s and destination = %s and state <> 'delivered'",
+                "where report_id = %s and destination = %s and state = 'waiting'",
                 ("dead" if final else "waiting", error, report_id, destination),
             )
 
+    def quarantined(self, report_id: UUID, destination: str, code: str) -> None:
+        """Record that a delivery waits for an operator. Twice does no harm."""
+        with self.database.transaction() as connection:
+            changed = connection.execute(
+                "update twelvelead.delivery set state = 'quarantined', error = %s, attempts = attempts + 1 "
+                "where report_id = %s and destination = %s and state = 'waiting' returning job_id",
+                (code, report_id, destination),
+            ).fetchone()
+            if changed:
+                _confine(connection, changed[0], code, (report_id, destination))
+
+    def resolve(self, entry_id: UUID, resolution: str, grounds: str | None = None) -> bool:
+        """Release or discard what is in quarantine; of several who try, one does. Return whether it was this one.
+
+        Args:
+            entry_id: of the quarantine.
+            resolution: 'released': it is queued again; 'discarded': it is kept, and never delivered.
+            grounds: code of why it is discarded.
+        """
+        with self.database.transaction() as connection:
+            settled = connection.execute(
+                "update twelvelead.quarantine set resolution = %s, grounds = %s, resolved_at = now() "
+                "where id = %s and resolution is null returning job_id, report_id, destination",
+                (resolution, grounds, entry_id),
+            ).fetchone()
+            if settled is None:
+                return False
+            job_id, report_id, destination = settled
+            released = resolution == "released"
+            change = ("waiting" if released else "discarded", None if released else grounds)
+            if destination is None:
+                connection.execute(
+                    "update twelvelead.job set state = %s, error = %s where id = %s and state = 'quarantined'",
+                    (*change, job_id),
+                )
+            else:
+                connection.execute(
+                    "update twelvelead.delivery set state = %s, error = %s "
+                    "where report_id = %s and destination = %s and state = 'quarantined'",
+                    (*change, report_id, destination),
+                )
+            if released and destination is None:
+                _queue(connection, INTERPRET, INTERPRET, {"job_id": str(job_id)})
+            elif released:
+                _queue_delivery(connection, report_id, destination)
+            _audit(connection, f"quarantine-{resolution}", f"{entry_id} {grounds or ''}".strip())
+            return True
+
     def retry(self, job_id: UUID) -> int:
-        """Queue again what is dead of a job: its interpretation, or its deliveries. Return how many."""
+        """Queue again what is dead of a job: its interpretation, or its deliveries. Return how many.
+
+        What is quarantined or discarded is not dead: only `resolve` moves it.
+        """
         with self.database.transaction() as connection:
             revived = connection.execute(
                 "update twelvelead.job set state = 'waiting', error = null where id = %s and state = 'dead'", (job_id,)
@@ -220,12 +290,57 @@ def _queue_delivery(connection: Connection[Any], report_id: UUID, destination: s
 
 
 def _queue(connection: Connection[Any], task: str, queue: str, arguments: dict[str, str]) -> None:
-    """Defer a procrastinate job within the caller's transaction."""
+    """Defer a procrastinate job within the caller's transaction, at the priority of the ECG that it is about."""
     lock = queue if task == DELIVER else None  # one delivery at a time and destination
     connection.execute(
-        "select procrastinate_defer_jobs_v1(array[row(%s, %s, 0, %s, null, %s, null)::procrastinate_job_to_defer_v1])",
-        (queue, task, lock, Jsonb(arguments)),
+        "select procrastinate_defer_jobs_v1(array[row(%s, %s, coalesce((select priority from twelvelead.job where id = "
+        "coalesce(%s::uuid, (select job_id from twelvelead.delivery where report_id = %s and destination = %s))), 0), "
+        "%s, null, %s, null)::procrastinate_job_to_defer_v1])",
+        (queue, task, arguments.get("job_id"), arguments.get("report_id"), arguments.get("destination"), lock,
+         Jsonb(arguments)),
+    )  # fmt: skip
+
+
+def _alias_conflict(connection: Connection[Any], job: Job) -> str | None:
+    """Claim the job's alias. Return None, or the code of what is wrong: the alias is another ECG's."""
+    if job.alias is None:
+        return None
+    # Of two at once the second waits here for the first's commit, and then sees whose the alias is.
+    connection.execute(
+        "insert into twelvelead.alias values (%s, %s) on conflict (alias) do nothing", (job.alias, job.identity)
     )
+    owner = connection.execute(
+        "select a.identity, j.content from twelvelead.alias a left join twelvelead.job j using (identity) "
+        "where a.alias = %s",
+        (job.alias,),
+    ).fetchone()
+    if owner is None or owner[0] == job.identity:
+        return None
+    return "alias-other-patient" if owner[1] == job.content else "alias-conflict"
+
+
+def _confine(
+    connection: Connection[Any], job_id: UUID, reason: str, delivery: tuple[UUID | None, str | None] = (None, None)
+) -> None:
+    connection.execute(
+        "insert into twelvelead.quarantine (job_id, report_id, destination, reason) values (%s, %s, %s, %s)",
+        (job_id, *delivery, reason),
+    )
+    _audit(connection, "quarantined", f"{job_id} {reason}")
+
+
+def _hasten(connection: Connection[Any], job: Job) -> None:
+    """Give a known ECG that still waits the priority with which it came again, where that is a higher one."""
+    raised = connection.execute(
+        "update twelvelead.job set priority = %s where identity = %s and state = 'waiting' and priority < %s "
+        "returning id",
+        (job.priority, job.identity, job.priority),
+    ).fetchone()
+    if raised:
+        connection.execute(
+            "update procrastinate_jobs set priority = %s where status = 'todo' and args ->> 'job_id' = %s",
+            (job.priority, str(raised[0])),
+        )
 
 
 def _audit(connection: Connection[Any], action: str, subject: str) -> None:

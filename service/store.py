@@ -14,7 +14,7 @@ from ecg.errors import Overloaded, SetupError
 
 REPORTS: Final = "reports"  # reports/<report id>/<file>
 RESOURCES: Final = "resources"  # resources/<type>/<id>.json
-PAYLOADS: Final = "payloads"  # payloads/<first two digits>/<sha256>
+PAYLOADS: Final = "payloads"  # payloads/<first two digits>/<sha256>, and <sha256>.<digest>.json what was declared
 UNFINISHED: Final = "unfinished"
 ABANDONED: Final = 3600.0  # seconds after which nobody works on a draft any more
 
@@ -60,6 +60,28 @@ class Store:
         if hashlib.sha256(data).hexdigest() != sha256:
             raise LookupError("a payload is missing or damaged")
         return data
+
+    def put_declared(self, sha256: str, digest: str, data: bytes) -> None:
+        """Keep what was declared with a payload beside it. Twice does no harm.
+
+        Raises:
+            Overloaded: the disk does not take it.
+        """
+        try:
+            self._put_file(self._declared(sha256, digest), data)
+        except OSError as error:
+            raise Overloaded("What was declared cannot be kept: the disk refused it.") from error
+
+    def declared(self, sha256: str, digest: str) -> bytes:
+        """Return what was declared with a payload; its digest is the caller's to check.
+
+        Raises:
+            LookupError: it is not there.
+        """
+        path = self._declared(sha256, digest)
+        if not path.is_file():
+            raise LookupError("what was declared with a payload is missing")
+        return path.read_bytes()
 
     def put_report(self, report_id: UUID, files: Files, resources_of: Callable[[Files], Files]) -> None:
         """Keep a report's files and its FHIR resources. Twice does no harm: the first stays.
@@ -152,6 +174,9 @@ class Store:
 
     def _payload(self, sha256: str) -> Path:
         return self._at / PAYLOADS / sha256[:2] / sha256
+
+    def _declared(self, sha256: str, digest: str) -> Path:
+        return self._at / PAYLOADS / sha256[:2] / f"{sha256}.{digest}.json"
 
 
 def _write(path: Path, data: bytes) -> None:

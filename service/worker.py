@@ -10,11 +10,11 @@ from procrastinate import App, JobContext, PsycopgConnector, RetryStrategy
 
 from adapters.fhir.bundle import stored
 from adapters.fhir.frame import FhirSettings
-from ecg.errors import DeliveryError, EcgError, Refused
-from ecg.payload import Payload
+from ecg.errors import DeliveryError, EcgError, Refused, Unidentified
 from ecg.ports import Destination, Router
 from ecg.recording import Recording
 from service.archive import ARCHIVE, archived, restored
+from service.declaration import kept
 from service.intake import recordings
 from service.jobs import DELIVER, INTERPRET, Job, Jobs
 from service.pipeline import interpret
@@ -46,7 +46,7 @@ class Workshop:
             Exception: whatever went wrong, after it was recorded; for good if this was the `last` attempt.
         """
         job = self._job(job_id)
-        if job.state == "done":
+        if job.state not in ("waiting", "dead"):
             return
         try:
             report = interpret(self._recording(job), router=self.router, issued=job.accepted_at)
@@ -63,7 +63,8 @@ class Workshop:
         """Deliver one kept report to one destination. Destinations are idempotent, so twice does no harm.
 
         Raises:
-            DeliveryError: it may be tried again; it was recorded. A refusal is recorded for good, and raises nothing.
+            DeliveryError: it may be tried again; it was recorded. A refusal is recorded for good, a patient that
+                cannot be matched goes into quarantine: both raise nothing.
         """
         delivery = self.jobs.delivery(report_id, name)
         if delivery.state != "waiting":
@@ -71,6 +72,9 @@ class Workshop:
         report = restored(self.store.files(report_id), self._recording(self._job(delivery.job_id)))
         try:
             receipt = destination.deliver(report)
+        except Unidentified as error:
+            self.jobs.quarantined(report_id, name, str(error))
+            log.warning("report %s: in quarantine for %s", report_id, name)
         except Refused as error:
             self.jobs.undelivered(report_id, name, str(error), final=True)
             log.warning("report %s: %s refused it", report_id, name)
@@ -88,7 +92,7 @@ class Workshop:
         return job
 
     def _recording(self, job: Job) -> Recording:
-        return recordings(Payload(self.store.payload(job.payload_sha256)), self.settings)[job.part]
+        return recordings(kept(self.store, job.payload_sha256, job.declared), self.settings)[job.part]
 
 
 def resources(files: Mapping[str, bytes]) -> dict[str, bytes]:

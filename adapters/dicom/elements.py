@@ -31,6 +31,7 @@ _LONG_VRS: Final = frozenset(
     {b"OB", b"OD", b"OF", b"OL", b"OV", b"OW", b"SQ", b"SV", b"UC", b"UN", b"UR", b"UT", b"UV"}
 )
 _UNDEFINED: Final = 0xFFFFFFFF  # PS3.5 7.1.1
+_PERSON_NAMES: Final = frozenset({"PatientName", "ReferringPhysicianName"})  # PS3.6: PN
 # PS3.5 6.2, DS. Python's float() would also take 'nan', 'inf' and '1_0'.
 _DECIMAL: Final = re.compile(r"[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?")
 
@@ -51,7 +52,7 @@ class Item:
         """Return a text in its character set, without padding."""
         if (raw := self.data(keyword)) is None:
             return None
-        delimiters = PN_DELIMS if keyword == "PatientName" else TEXT_VR_DELIMS
+        delimiters = PN_DELIMS if keyword in _PERSON_NAMES else TEXT_VR_DELIMS
         return decode_bytes(raw, _encodings(self.dataset), delimiters).replace("\0", " ").strip() or None
 
     def number(self, keyword: str) -> float | None:

@@ -16,9 +16,10 @@ from pydicom.filewriter import dcmwrite
 from pydicom.uid import UID, ExplicitVRLittleEndian
 
 from adapters.dicom import values
-from adapters.dicom.codes import DEFLATED_LITTLE, TWELVE_LEAD_ECG
+from adapters.dicom.codes import DEFLATED_LITTLE
 from adapters.dicom.elements import is_part10, parse
 from ecg.errors import EcgError, Refused
+from ecg.recording import Study
 from ecg.report import NAMESPACE, Report
 
 # PS3.4 B.5.
@@ -157,25 +158,36 @@ def _shared(report: Report, sop_class: str, part: str) -> Dataset:
     if dataset.PatientID and (issuer := values.identifier(patient.issuer)):
         dataset.IssuerOfPatientID = issuer
     dataset.PatientBirthDate, dataset.PatientSex = values.day(patient.birth_date), patient.sex or ""
-    # General Study (PS3.3 C.7.2.1). A recording does not keep the study's date, id and referring physician.
+    # General Study (PS3.3 C.7.2.1).
     dataset.StudyInstanceUID = study
     dataset.AccessionNumber = values.identifier(order.accession_number, values.SH)
     if dataset.AccessionNumber and (issuer := values.identifier(order.accession_issuer)):
         dataset.IssuerOfAccessionNumberSequence = [_item(LocalNamespaceEntityID=issuer)]
-    dataset.StudyDate = dataset.StudyTime = dataset.StudyID = dataset.ReferringPhysicianName = ""
+    _set_study(dataset, recording.study)
     # General Series and General Equipment (PS3.3 C.7.3.1, C.7.5.1).
     dataset.SeriesInstanceUID = _derived(report.id, f"{part}-series")
     dataset.SeriesNumber, dataset.InstanceNumber = _SERIES_NUMBER[part], report.version
     dataset.Manufacturer = dataset.ManufacturerModelName = _MANUFACTURER
     dataset.SoftwareVersions = values.label(report.release)
     _set_issued(dataset, report)
-    # General Reference (PS3.3 C.12.4), and in documents C.24.2: every source read here is a 12-lead ECG.
-    if source := values.unique_identifier(recording.provenance.instance_uid):
-        item = _item(ReferencedSOPClassUID=TWELVE_LEAD_ECG, ReferencedSOPInstanceUID=source)
+    # General Reference (PS3.3 C.12.4), and in documents C.24.2.
+    source = values.unique_identifier(recording.provenance.instance_uid)
+    kind = values.unique_identifier(recording.provenance.class_uid)
+    if source and kind:
+        item = _item(ReferencedSOPClassUID=kind, ReferencedSOPInstanceUID=source)
         dataset.SourceInstanceSequence = [item]
     block = dataset.private_block(PRIVATE_GROUP, PRIVATE_CREATOR, create=True)
     block.add_new(_REPORT_ID, "LO", report.id.urn)
     return dataset
+
+
+def _set_study(dataset: Dataset, study: Study) -> None:
+    """Set what all objects of the study share (PS3.3 C.7.2.1): as its source has it, or empty where that is invalid."""
+    dataset.StudyDate, dataset.StudyTime = values.stated_day(study.date), values.stated_time(study.time)
+    dataset.StudyID = values.identifier(study.id, values.SH)
+    dataset.ReferringPhysicianName = values.person_name(study.referring_physician)
+    if description := values.label(study.description):
+        dataset.StudyDescription = description
 
 
 def _set_issued(dataset: Dataset, report: Report) -> None:

@@ -13,7 +13,7 @@ from adapters.fhir.codes import Json
 from adapters.fhir.exchange import Answer, Ask, Exchange, Wire, accepted, secure
 from adapters.fhir.frame import DEFAULTS, FhirSettings, Frame
 from adapters.fhir.oauth import TokenSource
-from ecg.errors import Refused, Unconfirmed, Unreachable
+from ecg.errors import Refused, Unconfirmed, Unidentified, Unreachable
 from ecg.recording import Patient
 from ecg.report import Receipt, Report
 
@@ -76,9 +76,10 @@ class EhrDestination:
         """Deliver a report.
 
         Raises:
-            Refused: a code that says why its patient is not surely that of the server ('patient-without-id',
+            Unidentified: a code that says why its patient is not surely that of the server ('patient-without-id',
                 'patient-without-system', 'patient-not-found', 'patient-ambiguous', 'patient-inactive',
-                'patient-mismatch'), or the step and the HTTP status with which the server refused it.
+                'patient-mismatch').
+            Refused: the step and the HTTP status with which the server refused it.
             Unreachable: nothing arrived.
             Unconfirmed: it may have arrived.
         """
@@ -115,7 +116,7 @@ class EhrDestination:
             if (place := _place(held[0])) is None or (whose := _subject(held[0])) is None:
                 continue
             if whose != patient:
-                raise Refused("patient-mismatch")
+                raise Unidentified("patient-mismatch")
             found[role] = place
         return found
 
@@ -123,19 +124,19 @@ class EhrDestination:
         """Return the patient's literal reference: the one that has the identifier and contradicts nothing."""
         named = frame.named.get("patient")
         if named is None:
-            raise Refused("patient-without-id")
+            raise Unidentified("patient-without-id")
         identifier = named["identifier"]
         if not identifier.get("system"):
-            raise Refused("patient-without-system")
+            raise Unidentified("patient-without-system")
         held, whole = self._search("Patient", identifier["system"], identifier["value"])
         if len(held) > 1 or not whole:
-            raise Refused("patient-ambiguous")
+            raise Unidentified("patient-ambiguous")
         if not held or (place := _place(held[0])) is None:
-            raise Refused("patient-not-found")
+            raise Unidentified("patient-not-found")
         if held[0].get("active") is False or any(each.get("type") == "replaced-by" for each in _each(held[0], "link")):
-            raise Refused("patient-inactive")
+            raise Unidentified("patient-inactive")
         if _contradicts(held[0], frame.report.recording.patient):
-            raise Refused("patient-mismatch")
+            raise Unidentified("patient-mismatch")
         return place
 
     def _search(self, kind: str, system: str, value: str) -> tuple[list[Json], bool]:

@@ -12,7 +12,7 @@ from starlette.middleware.base import RequestResponseEndpoint
 from starlette.middleware.trustedhost import TrustedHostMiddleware
 
 from ecg.errors import EcgError
-from service.api import fhir, reports
+from service.api import fhir, quarantine, reports
 from service.api.problems import of_error, problem
 from service.intake import Intake
 from service.release import RELEASE
@@ -35,6 +35,7 @@ def build_app(intake: Intake) -> FastAPI:
     app.add_middleware(TrustedHostMiddleware, allowed_hosts=HOSTS)
     app.include_router(reports.routes(intake))
     app.include_router(fhir.routes(intake))
+    app.include_router(quarantine.routes(intake))
 
     @app.get("/health/live", tags=["health"])
     def live() -> JSONResponse:
@@ -54,7 +55,10 @@ def build_app(intake: Intake) -> FastAPI:
 
     @app.exception_handler(RequestValidationError)
     def invalid(request: Request, error: RequestValidationError) -> Response:
-        return problem(request, HTTPStatus.NOT_FOUND, "unknown-report", "A report's id is a UUID.")
+        if any(each["loc"][0] == "path" for each in error.errors()):
+            return problem(request, HTTPStatus.NOT_FOUND, "unknown-report", "An id is a UUID.")
+        detail = "A parameter or the body is not as /openapi.json says."  # no more: what is wrong may be a patient's
+        return problem(request, HTTPStatus.UNPROCESSABLE_ENTITY, "invalid-request", detail)
 
     @app.exception_handler(HTTPException)
     def unrouted(request: Request, error: HTTPException) -> Response:

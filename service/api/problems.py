@@ -7,7 +7,15 @@ from typing import Any, Final
 from fastapi import Request
 from fastapi.responses import Response
 
-from ecg.errors import AmbiguousPayload, EcgError, MalformedPayload, Overloaded, SetupError, UnknownFormat
+from ecg.errors import (
+    AlreadyResolved,
+    AmbiguousPayload,
+    EcgError,
+    MalformedPayload,
+    Overloaded,
+    SetupError,
+    UnknownFormat,
+)
 
 # The one table of HTTP statuses; a class that is not listed answers as its nearest base does.
 STATUS: Final[dict[type[EcgError], HTTPStatus]] = {
@@ -15,6 +23,7 @@ STATUS: Final[dict[type[EcgError], HTTPStatus]] = {
     MalformedPayload: HTTPStatus.UNPROCESSABLE_ENTITY,
     AmbiguousPayload: HTTPStatus.UNPROCESSABLE_ENTITY,
     Overloaded: HTTPStatus.SERVICE_UNAVAILABLE,
+    AlreadyResolved: HTTPStatus.CONFLICT,
     SetupError: HTTPStatus.INTERNAL_SERVER_ERROR,
     EcgError: HTTPStatus.INTERNAL_SERVER_ERROR,
 }

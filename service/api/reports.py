@@ -13,7 +13,8 @@ from fastapi.concurrency import run_in_threadpool
 from fastapi.responses import JSONResponse, Response
 
 from ecg.errors import UnknownFormat
-from ecg.payload import Payload
+from ecg.payload import Declared, Payload
+from ecg.recording import PRIORITIES, Order, Priority
 from service.api.problems import problem
 from service.archive import PDF
 from service.intake import Accepted, Intake
@@ -33,11 +34,12 @@ def routes(intake: Intake) -> APIRouter:
     most = intake.settings.max_payload_mb * 1_000_000
 
     @router.post("/ecgs", status_code=HTTPStatus.CREATED, openapi_extra=BINARY)
-    async def accept(request: Request) -> Response:
+    async def accept(request: Request, priority: Priority | None = None) -> Response:
         """Take an ECG as the body of the request, in any format that is read, and report on it.
 
         It is on disk and queued before the answer. The answer waits for the report, unless the request says
-        'Prefer: respond-async' (RFC 7240) or it takes too long: then 202, and the job tells.
+        'Prefer: respond-async' (RFC 7240) or it takes too long: then 202, and the job tells. So it does of an ECG in
+        quarantine. `priority=stat` goes before those that wait.
         """
         body = bytearray()
         async for chunk in request.stream():
@@ -47,7 +49,8 @@ def routes(intake: Intake) -> APIRouter:
                 return problem(request, HTTPStatus.REQUEST_ENTITY_TOO_LARGE, "too-large", detail)
         if not body:
             raise UnknownFormat("The body of the request is empty: send the ECG itself.")
-        payload = Payload(bytes(body), request.headers.get("content-type", "application/octet-stream"))
+        declared = Declared(order=Order(priority=priority)) if priority else Declared()
+        payload = Payload(bytes(body), request.headers.get("content-type", "application/octet-stream"), declared)
         accepted = await run_in_threadpool(intake.accept, payload, datetime.now(UTC))
         if not accepted:
             return JSONResponse({"reports": [], "dropped": "This is a report of ours, not an ECG."})
@@ -103,7 +106,8 @@ def _answer(accepted: Sequence[Accepted], jobs: Sequence[Job]) -> Response:
 
 def _job(job: Job) -> dict[str, Any]:
     links = {"job": f"/v1/jobs/{job.id}"} | (_links(str(job.report_id)) if job.report_id else {})
-    return {"id": str(job.id), "state": job.state, "error": job.error, "links": links}
+    said = {"id": str(job.id), "state": job.state, "error": job.error, "priority": PRIORITIES[job.priority]}
+    return {**said, "links": links}
 
 
 def _links(report_id: str) -> dict[str, str]:

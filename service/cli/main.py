@@ -8,6 +8,7 @@ import typer
 
 from service.cli.errors import errors_told
 from service.cli.operate import destinations_app, jobs_app
+from service.cli.quarantine import quarantine_app
 
 app = typer.Typer(
     help="Read ECGs and report on them. Not a cleared medical device: for research and evaluation only.",
@@ -17,6 +18,7 @@ app = typer.Typer(
 )
 app.add_typer(jobs_app, name="jobs")
 app.add_typer(destinations_app, name="destinations")
+app.add_typer(quarantine_app, name="quarantine")
 
 
 @app.command()

@@ -17,7 +17,8 @@ destinations_app = typer.Typer(help="Where reports go; each is off until it is t
 
 
 @contextmanager
-def _service() -> Iterator["Service"]:
+def opened() -> Iterator["Service"]:
+    """Give a service by the settings; errors are told as the command's."""
     from service.settings import load_settings
     from service.wiring import Service
 
@@ -31,24 +32,27 @@ def _service() -> Iterator["Service"]:
 
 @jobs_app.command("list")
 def list_jobs(
-    state: Annotated[str, typer.Option(help="Only jobs in this state: waiting, done or dead.")] = "",
+    state: Annotated[str, typer.Option(help="Only those waiting, done, dead, quarantined or discarded.")] = "",
     most: Annotated[int, typer.Option(help="How many, newest first.")] = 50,
 ) -> None:
     """List jobs, newest first."""
-    with _service() as service:
+    with opened() as service:
         for job in service.jobs.listed(state or None, most):
             at = job.accepted_at.isoformat(timespec="seconds")
-            typer.echo(f"{job.id}  {job.state:<8} {at}  {job.report_id or job.error or ''}")
+            typer.echo(f"{job.id}  {job.state:<11} {at}  {job.report_id or job.error or ''}")
 
 
 @jobs_app.command("show")
 def show_job(job_id: UUID) -> None:
     """Show a job and the deliveries of its report."""
-    with _service() as service:
+    from ecg.recording import PRIORITIES
+
+    with opened() as service:
         job = service.jobs.job(job_id)
         if job is None:
             raise typer.BadParameter("There is no such job.")
         typer.echo(f"state     {job.state}\naccepted  {job.accepted_at.isoformat()}\nreport    {job.report_id or '-'}")
+        typer.echo(f"priority  {PRIORITIES[job.priority]}")
         if job.error:
             typer.echo(f"error     {job.error}")
         for each in service.jobs.deliveries(job_id):
@@ -59,15 +63,19 @@ def show_job(job_id: UUID) -> None:
 @jobs_app.command("retry")
 def retry_job(job_id: UUID) -> None:
     """Queue again what is dead of a job: its interpretation, or deliveries of its report."""
-    with _service() as service:
+    with opened() as service:
         count = service.jobs.retry(job_id)
-        typer.echo(f"{count} queued again" if count else "Nothing of it is dead.")
+        typer.echo(
+            f"{count} queued again"
+            if count
+            else "Nothing of it is dead; what is in quarantine is released by `twelvelead quarantine`."
+        )
 
 
 @destinations_app.command("list")
 def list_destinations() -> None:
     """List the destinations of the settings, and whether they are live."""
-    with _service() as service:
+    with opened() as service:
         live = service.jobs.live()
         for each in service.destinations:
             typer.echo(f"{each.name:<24} {each.kind:<8} {'live' if each.name in live else 'shadow'}")
@@ -86,7 +94,7 @@ def shadow(name: str) -> None:
 
 
 def _set_live(name: str, *, live: bool) -> None:
-    with _service() as service:
+    with opened() as service:
         if name not in {each.name for each in service.destinations}:
             raise typer.BadParameter(f"The settings name no destination {name!r}.")
         service.jobs.set_live(name, live)
