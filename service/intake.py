@@ -1,7 +1,10 @@
 """Takes payloads from every listener: what it has accepted is on disk and queued before anyone is told."""
 
+import logging
 import shutil
-from dataclasses import dataclass
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass, field
 from datetime import datetime
 from uuid import UUID, uuid4
 
@@ -12,8 +15,12 @@ from ecg.payload import Payload
 from ecg.recording import Recording
 from ecg.report import identity
 from service.jobs import Job, Jobs
+from service.logs import bound
+from service.metrics import Door, Metrics, code_of
 from service.settings import Settings
 from service.store import Store
+
+log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
@@ -40,8 +47,9 @@ class Intake:
     store: Store
     jobs: Jobs
     settings: Settings
+    metrics: Metrics = field(default_factory=Metrics)
 
-    def accept(self, payload: Payload, issued: datetime) -> tuple[Accepted, ...]:
+    def accept(self, payload: Payload, issued: datetime, door: Door = "http") -> tuple[Accepted, ...]:
         """Read a payload, keep it, and queue a job for each ECG in it. A known ECG keeps its first job.
 
         Our own outputs are never input: they give no job.
@@ -50,6 +58,21 @@ class Intake:
             PayloadError: what the sender must change.
             Overloaded: it cannot be kept now.
         """
+        began, outcome, code = time.perf_counter(), "refused", ""
+        try:
+            accepted = self._accept(payload, issued)
+            outcome = _outcome(accepted)
+        except Exception as error:
+            code = code_of(error)
+            raise
+        finally:
+            seconds = time.perf_counter() - began
+            self.metrics.payload(door, outcome, code, seconds)
+        with bound(door=door):
+            _tell(accepted, seconds)
+        return accepted
+
+    def _accept(self, payload: Payload, issued: datetime) -> tuple[Accepted, ...]:
         if (own := own_report_id(payload.data)) is not None:
             self.jobs.audit("own-output-dropped", str(own))
             return ()
@@ -64,6 +87,19 @@ class Intake:
         free = shutil.disk_usage(self.settings.data).free / 1e6
         if free < self.settings.least_free_mb:
             raise Overloaded(f"The disk has {free:.0f} MB left, fewer than {self.settings.least_free_mb} MB.")
+
+
+def _outcome(accepted: Sequence[Accepted]) -> str:
+    if not accepted:
+        return "dropped"
+    return "known" if all(each.known for each in accepted) else "accepted"
+
+
+def _tell(accepted: Sequence[Accepted], seconds: float) -> None:
+    for each in accepted:
+        with bound(job_id=str(each.job.id)):
+            more = {"part": each.job.part, "seconds": round(seconds, 4)}
+            log.info("known: it has a job" if each.known else "accepted", extra=more)
 
 
 def _job(payload: Payload, part: int, known_as: UUID, issued: datetime) -> Job:
