@@ -23,11 +23,10 @@ COUNTED: Final = """
     from (select queue_name, status from procrastinate_jobs where status in ('todo', 'doing') limit %(most)s) as queued
     group by queue_name, status
     union all
-    select 'job', '', state, count(*)
-    from (select state from twelvelead.job where state = 'waiting' limit %(most)s) as waiting group by state
+    select 'job', '', 'waiting', count(*)
+    from (select from twelvelead.job where state = 'waiting' limit %(most)s) as waiting
     union all
-    select 'job', '', state, count(*)
-    from (select state from twelvelead.job where state = 'dead' limit %(most)s) as dead group by state
+    select 'job', '', 'dead', count(*) from (select from twelvelead.job where state = 'dead' limit %(most)s) as dead
     union all
     select 'delivery', destination, state, count(*)
     from (select destination, state from twelvelead.delivery where state in ('waiting', 'dead') limit %(most)s) as open

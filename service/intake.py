@@ -64,12 +64,12 @@ class Intake:
             outcome = _outcome(accepted)
         except Exception as error:
             code = code_of(error)
+            log.info("refused", extra={"code": code})
             raise
         finally:
             seconds = time.perf_counter() - began
             self.metrics.payload(door, outcome, code, seconds)
-        with bound(door=door):
-            _tell(accepted, seconds)
+        _tell(accepted, seconds)
         return accepted
 
     def _accept(self, payload: Payload, issued: datetime) -> tuple[Accepted, ...]:
@@ -96,6 +96,8 @@ def _outcome(accepted: Sequence[Accepted]) -> str:
 
 
 def _tell(accepted: Sequence[Accepted], seconds: float) -> None:
+    if not accepted:
+        log.info("dropped: it is a report of ours")
     for each in accepted:
         with bound(job_id=str(each.job.id)):
             more = {"part": each.job.part, "seconds": round(seconds, 4)}

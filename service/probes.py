@@ -4,13 +4,15 @@ import time
 from collections.abc import Callable
 from concurrent.futures import Future
 from threading import Lock, Thread
-from typing import Generic, TypeVar
+from typing import Final, Generic, TypeVar
 
 Answer = TypeVar("Answer")
 
+AGAIN: Final = 0.1  # seconds: what mends itself, such as a worker that has just begun, is seen soon
+
 
 class Probe(Generic[Answer]):
-    """One question, asked in a thread of its own, whose answer or error serves everyone for `keep` seconds.
+    """One question, asked in a thread of its own, whose answer serves everyone for `keep` seconds, an error for AGAIN.
 
     While it hangs it is not asked again, so that what is stuck is not piled upon.
     """
@@ -34,7 +36,7 @@ class Probe(Generic[Answer]):
         try:
             answer = self._question()
         except Exception as error:  # it belongs to whoever asked
-            self._stale_at = time.monotonic() + self._keep
+            self._stale_at = time.monotonic() + AGAIN
             future.set_exception(error)
         else:
             self._stale_at = time.monotonic() + self._keep

@@ -37,6 +37,10 @@ class Readiness:
         """Say that the process is about to end: it is not ready any more."""
         self._awaited[DRAINING] = False
 
+    def draining(self) -> bool:
+        """Say whether the process is about to end."""
+        return DRAINING in self._awaited
+
     def parts(self) -> dict[str, bool]:
         """Ask every part; return its name and whether it is in order. What does not answer in time is not."""
         asked = {name: probe.ask() for name, probe in self._probes.items()}

@@ -10,7 +10,6 @@ from adapters.dicom.commitment import MemoryInbox
 from adapters.dicom.listener import Listener, ListenerSettings
 from adapters.fhir.frame import FhirSettings
 from ecg.errors import ModelRefused
-from models.network import WEIGHTS, load, use_threads
 from models.router import CardRouter
 from service.database import Database
 from service.destinations import Named, Site, read_destinations
@@ -31,6 +30,8 @@ def build_router(settings: Settings) -> CardRouter:
     Raises:
         ModelRefused: there is none, or one is not what its card says.
     """
+    from models.network import WEIGHTS, load, use_threads  # late: most commands need not wait for torch
+
     directory = settings.weights or WEIGHTS
     use_threads(settings.threads)
     models = [load(path) for path in sorted(directory.glob("*.json"))]
@@ -109,12 +110,17 @@ class Service:
         )
 
     @cached_property
-    def queue(self) -> App:
-        """The queue with its tasks, models warm."""
+    def router(self) -> CardRouter:
+        """The models, warm."""
         router = build_router(self.settings)
         router.warm()
-        for arm, model in router.arms:
+        return router
+
+    @cached_property
+    def queue(self) -> App:
+        """The queue with its tasks, models warm."""
+        for arm, model in self.router.arms:
             self.metrics.model(arm, model.digest)
         self.readiness.reached("model")
-        workshop = Workshop(router, self.store, self.jobs, self.settings, self.metrics)
+        workshop = Workshop(self.router, self.store, self.jobs, self.settings, self.metrics)
         return build_queue(workshop, {each.name: each.destination for each in self.destinations}, self.database.url)

@@ -29,7 +29,7 @@ log = logging.getLogger(__name__)
 
 def build_app(intake: Intake, readiness: Readiness | None = None) -> FastAPI:
     """Build the application around an intake. Without a `readiness`, it is that of store and database."""
-    parts = readiness or Readiness({"store": intake.store.check, "database": intake.jobs.check})
+    parts = readiness or Readiness({"store": lambda: intake.store.check(), "database": lambda: intake.jobs.check()})
     app = FastAPI(
         title="Twelvelead",
         version=RELEASE,
@@ -38,7 +38,7 @@ def build_app(intake: Intake, readiness: Readiness | None = None) -> FastAPI:
         redoc_url=None,
     )
     app.add_middleware(TrustedHostMiddleware, allowed_hosts=HOSTS)
-    app.include_router(reports.routes(intake))
+    app.include_router(reports.routes(intake, parts.draining))
     app.include_router(fhir.routes(intake))
     app.include_router(metrics.routes(intake.metrics))
 

@@ -8,6 +8,7 @@ import signal
 import socket
 import sys
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from threading import Timer
 from typing import Final
 
@@ -39,7 +40,12 @@ def serve(settings: Settings) -> None:
         SetupError: models, database or data directory are not in order.
     """
     service = Service(settings)
-    _ = service.queue  # models are loaded before anyone is answered
+    with ThreadPoolExecutor(1) as pool:
+        database = pool.submit(lambda: service.database)  # it starts while the models are loaded
+        try:
+            _ = service.router
+        finally:
+            database.result()
     family, name = (socket.AF_INET6, f"[{settings.host}]") if ":" in settings.host else (socket.AF_INET, settings.host)
     try:
         with (
