@@ -11,6 +11,7 @@ from uuid import UUID, uuid4
 import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
+from adapters.dicom.results import encapsulated_pdf, part10
 from ecg.errors import MalformedPayload, Refused, SetupError, Unconfirmed, Unreachable
 from ecg.payload import Payload
 from ecg.report import Receipt, Report
@@ -105,9 +106,8 @@ def test_what_becomes_of_payloads_is_counted_by_door(intake: Intake) -> None:
     assert found["twelvelead_acceptance_seconds_count", frozenset({"http"})] == 2
 
 
-def test_our_own_output_is_counted_as_dropped(intake: Intake, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("service.intake.own_report_id", lambda data: uuid4())
-    assert intake.accept(ecg(), ISSUED) == ()
+def test_our_own_output_is_counted_as_dropped(intake: Intake, read_sample: Report) -> None:
+    assert intake.accept(Payload(part10(encapsulated_pdf(read_sample))), ISSUED) == ()
     assert counted(intake)["twelvelead_payloads_total", frozenset({"http", "dropped"})] == 1
 
 

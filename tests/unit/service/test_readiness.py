@@ -1,4 +1,4 @@
-"""Ready is who can do the work: each part is asked within a bound, and a part that hangs is named like one that fails."""
+"""Ready is who can do the work: each part is asked within a bound, and one that hangs is named as one that fails."""
 
 import threading
 from collections.abc import Iterator
