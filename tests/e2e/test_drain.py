@@ -197,7 +197,8 @@ def test_a_second_signal_ends_it_at_once_and_loses_nothing(site: Site) -> None:
 def test_what_does_not_end_in_time_is_left_to_be_taken_over(site: Site, sample: Path) -> None:
     with socket.create_server(("127.0.0.1", 0)) as silent:
         hasty = Site(site.at, drain=1)
-        hasty.sends_to(f'kind = "ehr"\nbase_url = "http://127.0.0.1:{silent.getsockname()[1]}/fhir"')
+        port = silent.getsockname()[1]
+        hasty.sends_to(f'kind = "pacs"\nhost = "127.0.0.1"\nport = {port}\nae_title = "PACS"')
         process, url = hasty.start()
         httpx.post(f"{url}/v1/ecgs", content=sample.read_bytes(), timeout=GUARD)
         silent.settimeout(GUARD)
