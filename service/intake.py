@@ -1,10 +1,12 @@
 """Takes payloads from every listener: what it has accepted is on disk and queued before anyone is told."""
 
 import hashlib
+import logging
 import shutil
+import time
 from collections import Counter
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from uuid import uuid4
 
@@ -17,8 +19,12 @@ from ecg.recording import Recording, urgency
 from ecg.report import content_id, identity
 from service.declaration import keep
 from service.jobs import Job, Jobs
+from service.logs import bound
+from service.metrics import Door, Metrics, code_of
 from service.settings import Settings
 from service.store import Store
+
+log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
@@ -45,8 +51,9 @@ class Intake:
     store: Store
     jobs: Jobs
     settings: Settings
+    metrics: Metrics = field(default_factory=Metrics)
 
-    def accept(self, payload: Payload, issued: datetime) -> tuple[Accepted, ...]:
+    def accept(self, payload: Payload, issued: datetime, door: Door = "http") -> tuple[Accepted, ...]:
         """Read a payload, keep it, and queue a job for each ECG in it. A known ECG keeps its first job.
 
         One that comes under another ECG's name is kept, too, in quarantine: its job waits for an operator. Our own
@@ -56,6 +63,21 @@ class Intake:
             PayloadError: what the sender must change.
             Overloaded: it cannot be kept now.
         """
+        began, outcome, code = time.perf_counter(), "refused", ""
+        try:
+            accepted = self._accept(payload, issued)
+            outcome = _outcome(accepted)
+        except Exception as error:
+            code = code_of(error)
+            log.info("refused", extra={"code": code})
+            raise
+        finally:
+            seconds = time.perf_counter() - began
+            self.metrics.payload(door, outcome, code, seconds)
+        _tell(accepted, seconds)
+        return accepted
+
+    def _accept(self, payload: Payload, issued: datetime) -> tuple[Accepted, ...]:
         if (own := own_report_id(payload.data)) is not None:
             self.jobs.audit("own-output-dropped", str(own))
             return ()
@@ -100,3 +122,18 @@ def _alias(recording: Recording) -> str | None:
     if (uid := recording.provenance.instance_uid) is None:
         return None
     return f"dicom:{values.unique_identifier(uid) or hashlib.sha256(uid.encode()).hexdigest()}"
+
+
+def _outcome(accepted: Sequence[Accepted]) -> str:
+    if not accepted:
+        return "dropped"
+    return "known" if all(each.known for each in accepted) else "accepted"
+
+
+def _tell(accepted: Sequence[Accepted], seconds: float) -> None:
+    if not accepted:
+        log.info("dropped: it is a report of ours")
+    for each in accepted:
+        with bound(job_id=str(each.job.id)):
+            more = {"part": each.job.part, "seconds": round(seconds, 4)}
+            log.info("known: it has a job" if each.known else "accepted", extra=more)

@@ -4,7 +4,7 @@ from datetime import tzinfo
 from functools import cached_property
 from ipaddress import ip_address
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Literal
 from zoneinfo import ZoneInfo
 
 from pydantic import AfterValidator, Field, ValidationError
@@ -63,6 +63,21 @@ class Settings(BaseSettings):
     )
     ae_title: str = Field(
         default="TWELVELEAD", min_length=1, max_length=16, description="Our DICOM application entity title."
+    )
+    drain_seconds: int = Field(
+        default=25, ge=1, le=3600, description="Time to finish what is in hand when told to stop, in seconds."
+    )
+    log_format: Literal["auto", "json", "text"] = Field(
+        default="auto", description="Form of the log lines: json, text, or auto: text on a terminal, json elsewhere."
+    )
+    log_level: Literal["debug", "info", "warning", "error"] = Field(
+        default="info", description="The least that is logged: debug, info, warning or error."
+    )
+    metrics_port: int = Field(
+        default=0,
+        ge=0,
+        le=65535,
+        description="A loopback port for /metrics alone, beside the HTTP listener's; 0: none.",
     )
     weights: Path | None = Field(default=None, description="Directory of model cards; empty: those of the release.")
 

@@ -10,12 +10,15 @@ from adapters.dicom.commitment import MemoryInbox
 from adapters.dicom.listener import Listener, ListenerSettings
 from adapters.fhir.frame import FhirSettings
 from ecg.errors import ModelRefused
-from models.network import WEIGHTS, load, use_threads
 from models.router import CardRouter
 from service.database import Database
 from service.destinations import Named, Site, read_destinations
+from service.gauges import Gauges
 from service.intake import Intake
 from service.jobs import Jobs
+from service.logs import bound
+from service.metrics import Metrics
+from service.readiness import Readiness, check_workers
 from service.settings import Settings
 from service.store import Store
 from service.worker import Workshop, build_queue
@@ -27,6 +30,8 @@ def build_router(settings: Settings) -> CardRouter:
     Raises:
         ModelRefused: there is none, or one is not what its card says.
     """
+    from models.network import WEIGHTS, load, use_threads  # late: most commands need not wait for torch
+
     directory = settings.weights or WEIGHTS
     use_threads(settings.threads)
     models = [load(path) for path in sorted(directory.glob("*.json"))]
@@ -44,6 +49,7 @@ class Service:
     """
 
     settings: Settings
+    works: bool = True  # whether this process interprets and delivers, or only listens
 
     @cached_property
     def store(self) -> Store:
@@ -64,7 +70,22 @@ class Service:
     @cached_property
     def intake(self) -> Intake:
         """What every listener hands its payloads to."""
-        return Intake(self.store, self.jobs, self.settings)
+        return Intake(self.store, self.jobs, self.settings, self.metrics)
+
+    @cached_property
+    def metrics(self) -> Metrics:
+        """What this process counts, with what a scrape asks of the database."""
+        metrics = Metrics()
+        metrics.registry.register(Gauges(self.database, self.readiness, self.settings.data))
+        return metrics
+
+    @cached_property
+    def readiness(self) -> Readiness:
+        """Whether this process can take work, and do it where it is one that works."""
+        checks = {"store": self.store.check, "database": self.jobs.check}
+        if not self.works:
+            return Readiness(checks)
+        return Readiness({**checks, "queue": lambda: check_workers(self.database)}, awaited=["model"])
 
     @cached_property
     def commitments(self) -> MemoryInbox:
@@ -81,10 +102,25 @@ class Service:
     def listener(self) -> Listener:
         """The DICOM listener, not started."""
         settings = ListenerSettings(self.settings.host, self.settings.dicom_port, self.settings.ae_title)
-        return Listener(settings, lambda payload: self.intake.accept(payload, datetime.now(UTC)), self.commitments.put)
+        return Listener(
+            settings,
+            lambda payload: self.intake.accept(payload, datetime.now(UTC), "dicom"),
+            self.commitments.put,
+            lambda number: bound(door="dicom", association=number),
+        )
+
+    @cached_property
+    def router(self) -> CardRouter:
+        """The models, warm."""
+        router = build_router(self.settings)
+        router.warm()
+        return router
 
     @cached_property
     def queue(self) -> App:
         """The queue with its tasks, models warm."""
-        workshop = Workshop(build_router(self.settings), self.store, self.jobs, self.settings)
+        for arm, model in self.router.arms:
+            self.metrics.model(arm, model.digest)
+        self.readiness.reached("model")
+        workshop = Workshop(self.router, self.store, self.jobs, self.settings, self.metrics)
         return build_queue(workshop, {each.name: each.destination for each in self.destinations}, self.database.url)

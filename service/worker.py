@@ -10,13 +10,15 @@ from procrastinate import App, JobContext, PsycopgConnector, RetryStrategy
 
 from adapters.fhir.bundle import stored
 from adapters.fhir.frame import FhirSettings
-from ecg.errors import DeliveryError, EcgError, Refused, Unidentified
+from ecg.errors import DeliveryError, Refused, Unidentified
 from ecg.ports import Destination, Router
 from ecg.recording import Recording
 from service.archive import ARCHIVE, archived, restored
 from service.declaration import kept
 from service.intake import recordings
 from service.jobs import DELIVER, INTERPRET, Job, Jobs
+from service.logs import bound, named
+from service.metrics import Metrics, code_of
 from service.pipeline import interpret
 from service.renderings import BUNDLE, renderings
 from service.settings import Settings
@@ -26,7 +28,6 @@ log = logging.getLogger(__name__)
 
 HEARTBEAT: Final = 2.0  # seconds between a worker's signs of life
 DEAD_AFTER: Final = 10.0  # seconds without one: its jobs go to a survivor
-DRAIN: Final = 30.0  # seconds to finish what is in hand
 # An interpretation fails for good soon, since the ECG stays what it is; a destination may be away for days:
 # 2, 4, 8, ... seconds, 17 attempts make a day and a half.
 INTERPRETATIONS: Final = RetryStrategy(max_attempts=3, exponential_wait=2)
@@ -36,8 +37,11 @@ DELIVERIES: Final = RetryStrategy(max_attempts=17, exponential_wait=2, retry_exc
 class Workshop:
     """What work needs: models, store, ledger, destinations."""
 
-    def __init__(self, router: Router, store: Store, jobs: Jobs, settings: Settings) -> None:
+    def __init__(
+        self, router: Router, store: Store, jobs: Jobs, settings: Settings, metrics: Metrics | None = None
+    ) -> None:
         self.router, self.store, self.jobs, self.settings = router, store, jobs, settings
+        self.metrics = metrics or Metrics()
 
     def interpret(self, job_id: UUID, *, last: bool) -> None:
         """Interpret one accepted ECG and keep its report. Twice does no harm.
@@ -48,16 +52,27 @@ class Workshop:
         job = self._job(job_id)
         if job.state not in ("waiting", "dead"):
             return
+        watch = self.metrics.stopwatch()
         try:
-            report = interpret(self._recording(job), router=self.router, issued=job.accepted_at)
-            files = renderings(report, FhirSettings(self.settings.patient_systems))
-            self.store.put_report(report.id, {**files, ARCHIVE: archived(report)}, resources)
+            with watch.stage("read"):
+                recording = self._recording(job)
+            with watch.stage("interpret"):
+                report = interpret(recording, router=self.router, issued=job.accepted_at)
+            with watch.stage("render"):
+                files = renderings(report, FhirSettings(self.settings.patient_systems))
+            with watch.stage("store"):
+                self.store.put_report(report.id, {**files, ARCHIVE: archived(report)}, resources)
         except Exception as error:
-            code = error.code if isinstance(error, EcgError) else type(error).__name__
-            self.jobs.failing(job_id, code, final=last)
+            self.metrics.not_interpreted(error, final=last)
+            log.warning(
+                "not interpreted", extra={"error": named(error), "code": code_of(error), "seconds": watch.seconds}
+            )
+            self.jobs.failing(job_id, code_of(error), final=last)
             raise
         self.jobs.interpreted(job_id, report.id)
-        log.info("job %s: report %s", job_id, report.id)
+        self.metrics.interpreted(report.reading.prediction)
+        with bound(report_id=str(report.id)):
+            log.info("interpreted", extra={"seconds": watch.seconds})
 
     def deliver(self, report_id: UUID, destination: Destination, name: str, *, last: bool) -> None:
         """Deliver one kept report to one destination. Destinations are idempotent, so twice does no harm.
@@ -69,21 +84,25 @@ class Workshop:
         delivery = self.jobs.delivery(report_id, name)
         if delivery.state != "waiting":
             return
-        report = restored(self.store.files(report_id), self._recording(self._job(delivery.job_id)))
-        try:
-            receipt = destination.deliver(report)
-        except Unidentified as error:
-            self.jobs.quarantined(report_id, name, str(error))
-            log.warning("report %s: in quarantine for %s", report_id, name)
-        except Refused as error:
-            self.jobs.undelivered(report_id, name, str(error), final=True)
-            log.warning("report %s: %s refused it", report_id, name)
-        except DeliveryError as error:
-            self.jobs.undelivered(report_id, name, str(error), final=last)
-            raise
-        else:
-            self.jobs.delivered(report_id, name, receipt.reference)
-            log.info("report %s: delivered to %s", report_id, name)
+        job = self._job(delivery.job_id)
+        with bound(job_id=str(job.id), report_id=str(report_id), destination=name):
+            report = restored(self.store.files(report_id), self._recording(job))
+            try:
+                with self.metrics.delivering(name, job.accepted_at):
+                    receipt = destination.deliver(report)
+            except Unidentified as error:
+                self.jobs.quarantined(report_id, name, str(error))
+                log.warning("in quarantine", extra={"error": named(error), "code": str(error)})
+            except Refused as error:
+                self.jobs.undelivered(report_id, name, str(error), final=True)
+                log.warning("refused by the destination", extra={"error": named(error), "code": error.code})
+            except DeliveryError as error:
+                self.jobs.undelivered(report_id, name, str(error), final=last)
+                log.warning("not delivered", extra={"error": named(error), "code": error.code})
+                raise
+            else:
+                self.jobs.delivered(report_id, name, receipt.reference)
+                log.info("delivered")
 
     def _job(self, job_id: UUID) -> Job:
         job = self.jobs.job(job_id)
@@ -106,23 +125,26 @@ def build_queue(workshop: Workshop, destinations: Mapping[str, Destination], url
 
     @queue.task(name=INTERPRET, queue=INTERPRET, retry=INTERPRETATIONS, pass_context=True)
     def interpret_task(context: JobContext, job_id: str) -> None:
-        workshop.interpret(UUID(job_id), last=_is_last(context, INTERPRETATIONS))
+        with bound(job_id=job_id, attempt=_attempt(context)):
+            workshop.interpret(UUID(job_id), last=_is_last(context, INTERPRETATIONS))
 
     @queue.task(name=DELIVER, queue=DELIVER, retry=DELIVERIES, pass_context=True)
     def deliver_task(context: JobContext, report_id: str, destination: str) -> None:
         last = _is_last(context, DELIVERIES)
-        workshop.deliver(UUID(report_id), destinations[destination], destination, last=last)
+        with bound(attempt=_attempt(context)):
+            workshop.deliver(UUID(report_id), destinations[destination], destination, last=last)
 
     return queue
 
 
-async def work(queue: App, jobs: Jobs, names: Sequence[str], concurrency: int) -> None:
-    """Work until cancelled; then finish what is in hand. Jobs of workers that died are taken over.
+async def work(queue: App, jobs: Jobs, names: Sequence[str], concurrency: int, drain: float) -> None:
+    """Work until cancelled; then finish what is in hand, within `drain` seconds. Jobs of dead workers are taken over.
 
     Each destination has a worker of its own, so that a slow one holds up no other.
     """
     async with queue.open_async():
-        tasks = [_worker(queue, INTERPRET, concurrency), *(_worker(queue, f"{DELIVER}:{name}", 1) for name in names)]
+        queues = {INTERPRET: concurrency, **{f"{DELIVER}:{name}": 1 for name in names}}
+        tasks = [_worker(queue, name, at_once, drain) for name, at_once in queues.items()]
         running = [asyncio.create_task(task) for task in (*tasks, _rescue(queue, jobs))]
         try:
             await asyncio.gather(*running)
@@ -132,7 +154,7 @@ async def work(queue: App, jobs: Jobs, names: Sequence[str], concurrency: int) -
             await asyncio.gather(*running, return_exceptions=True)
 
 
-async def _worker(queue: App, name: str, concurrency: int) -> None:
+async def _worker(queue: App, name: str, concurrency: int, drain: float) -> None:
     await queue.run_worker_async(
         queues=[name],
         concurrency=concurrency,
@@ -140,7 +162,7 @@ async def _worker(queue: App, name: str, concurrency: int) -> None:
         fetch_job_polling_interval=1.0,
         update_heartbeat_interval=HEARTBEAT,
         stalled_worker_timeout=DEAD_AFTER,
-        shutdown_graceful_timeout=DRAIN,
+        shutdown_graceful_timeout=drain,
         delete_jobs="successful",
     )
 
@@ -154,6 +176,10 @@ async def _rescue(queue: App, jobs: Jobs) -> None:
             log.warning("work of a dead worker is taken over: %s", job.task_kwargs)
             await queue.job_manager.retry_job(job)
         await asyncio.sleep(DEAD_AFTER / 2)
+
+
+def _attempt(context: JobContext) -> int:
+    return context.job.attempts + 1  # it counts those before this one
 
 
 def _is_last(context: JobContext, strategy: RetryStrategy) -> bool:

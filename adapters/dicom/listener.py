@@ -2,6 +2,7 @@
 
 import logging
 from collections.abc import Callable, Mapping
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, field
 from ipaddress import IPv4Network, IPv6Address, IPv6Network, ip_address
 from threading import Thread
@@ -87,6 +88,7 @@ class Listener:
 
     `accept` gets every object as a DICOM file in the transfer syntax it came in. Its error becomes the status of the
     answer; Success is sent after it has returned. `committed` gets storage commitments; without it none is taken.
+    `around` is entered in an association's thread for as long as it lasts; it gets the association's number.
     """
 
     def __init__(
@@ -94,10 +96,12 @@ class Listener:
         settings: ListenerSettings,
         accept: Callable[[Payload], object],
         committed: Callable[[Commitment], object] | None = None,
+        around: Callable[[int], AbstractContextManager[object]] = nullcontext,
     ) -> None:
         self._settings = settings
         self._accept = accept
         self._committed = committed
+        self._around = around
         self._server: Server | None = None
         self._thread: Thread | None = None
 
@@ -126,6 +130,7 @@ class Listener:
             (evt.EVT_C_STORE, self._store),
             (evt.EVT_N_EVENT_REPORT, self._commit),
         )
+        self._server.around = self._around
         self._thread = Thread(target=self._server.serve_forever, args=(0.1,), name="dicom-listener", daemon=True)
         self._thread.start()
 

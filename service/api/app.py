@@ -3,6 +3,7 @@
 import logging
 from http import HTTPStatus
 from typing import Final
+from uuid import UUID, uuid4
 
 from fastapi import FastAPI, Request
 from fastapi.exceptions import RequestValidationError
@@ -12,19 +13,23 @@ from starlette.middleware.base import RequestResponseEndpoint
 from starlette.middleware.trustedhost import TrustedHostMiddleware
 
 from ecg.errors import EcgError
-from service.api import fhir, quarantine, reports
+from service.api import fhir, metrics, quarantine, reports
 from service.api.problems import of_error, problem
 from service.intake import Intake
+from service.logs import bound, named
+from service.readiness import Readiness
 from service.release import RELEASE
 
 # A page in a browser may not reach a loopback service under a name of its own (DNS rebinding).
 HOSTS: Final = ["localhost", "127.0.0.1", "[::1]"]
+REQUEST_ID: Final = "X-Request-Id"
 
 log = logging.getLogger(__name__)
 
 
-def build_app(intake: Intake) -> FastAPI:
-    """Build the application around an intake. It is ready when it is built: the models are loaded."""
+def build_app(intake: Intake, readiness: Readiness | None = None) -> FastAPI:
+    """Build the application around an intake. Without a `readiness`, it is that of store and database."""
+    parts = readiness or Readiness({"store": lambda: intake.store.check(), "database": lambda: intake.jobs.check()})
     app = FastAPI(
         title="Twelvelead",
         version=RELEASE,
@@ -33,9 +38,10 @@ def build_app(intake: Intake) -> FastAPI:
         redoc_url=None,
     )
     app.add_middleware(TrustedHostMiddleware, allowed_hosts=HOSTS)
-    app.include_router(reports.routes(intake))
+    app.include_router(reports.routes(intake, parts.draining))
     app.include_router(fhir.routes(intake))
     app.include_router(quarantine.routes(intake))
+    app.include_router(metrics.routes(intake.metrics))
 
     @app.get("/health/live", tags=["health"])
     def live() -> JSONResponse:
@@ -43,10 +49,11 @@ def build_app(intake: Intake) -> FastAPI:
         return JSONResponse({"status": "live"})
 
     @app.get("/health/ready", tags=["health"])
-    def ready() -> JSONResponse:
-        """The models are loaded, the store takes files, the database answers."""
-        intake.store.check()
-        intake.jobs.check()
+    def ready(request: Request) -> Response:
+        """The models are loaded and warm, the store takes files, the database answers, and somebody works."""
+        if failing := parts.failing():
+            detail = f"Not in order: {', '.join(failing)}."
+            return problem(request, HTTPStatus.SERVICE_UNAVAILABLE, "not-ready", detail, failing=failing)
         return JSONResponse({"status": "ready"})
 
     @app.exception_handler(EcgError)
@@ -72,8 +79,22 @@ def build_app(intake: Intake) -> FastAPI:
 async def _guard(request: Request, answer: RequestResponseEndpoint) -> Response:
     # The outermost boundary: the class is logged, never the text, which may hold a patient's data. A handler of
     # Exception would not do: starlette raises the error again after it, and the server logs it with its text.
+    number = str(_request_id(request))
+    with bound(request_id=number, door="http"):
+        try:
+            answered = await answer(request)
+        except Exception as error:
+            log.error("unhandled %s", named(error))
+            said = "It failed here; nothing was issued."
+            answered = problem(request, HTTPStatus.INTERNAL_SERVER_ERROR, "internal", said)
+        log.debug("answered", extra={"status": answered.status_code})
+    answered.headers[REQUEST_ID] = number
+    return answered
+
+
+def _request_id(request: Request) -> UUID:
+    """Return the caller's id of the request where it is a UUID, else a new one: any other text may name a patient."""
     try:
-        return await answer(request)
-    except Exception as error:
-        log.error("unhandled %s", type(error).__name__)
-        return problem(request, HTTPStatus.INTERNAL_SERVER_ERROR, "internal", "It failed here; nothing was issued.")
+        return UUID(request.headers.get(REQUEST_ID, ""))
+    except ValueError:
+        return uuid4()

@@ -2,7 +2,7 @@
 
 import asyncio
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
 from http import HTTPStatus
 from typing import Any, Final
@@ -28,8 +28,8 @@ WAIT: Final = 30.0  # seconds that a request waits for its report
 POLL: Final = 0.05  # seconds
 
 
-def routes(intake: Intake) -> APIRouter:
-    """Return the routes below /v1."""
+def routes(intake: Intake, draining: Callable[[], bool]) -> APIRouter:
+    """Return the routes below /v1. While it is `draining`, nobody waits for a report."""
     router = APIRouter(prefix="/v1", tags=["reports"])
     most = intake.settings.max_payload_mb * 1_000_000
 
@@ -55,7 +55,7 @@ def routes(intake: Intake) -> APIRouter:
         if not accepted:
             return JSONResponse({"reports": [], "dropped": "This is a report of ours, not an ECG."})
         wait = 0.0 if "respond-async" in request.headers.get("prefer", "") else WAIT
-        return _answer(accepted, await _settled(intake, accepted, wait))
+        return _answer(accepted, await _settled(intake, accepted, wait, draining))
 
     @router.get("/jobs/{job_id}")
     def job(request: Request, job_id: UUID) -> Response:
@@ -82,12 +82,14 @@ def routes(intake: Intake) -> APIRouter:
     return router
 
 
-async def _settled(intake: Intake, accepted: Sequence[Accepted], wait: float) -> list[Job]:
+async def _settled(
+    intake: Intake, accepted: Sequence[Accepted], wait: float, draining: Callable[[], bool]
+) -> list[Job]:
     """Return the jobs as they stand when none waits any more, or when the time is up."""
     end = time.monotonic() + wait
     while True:
         jobs = [await run_in_threadpool(intake.jobs.refreshed, each.job) for each in accepted]
-        if all(each.state != "waiting" for each in jobs) or time.monotonic() >= end:
+        if all(each.state != "waiting" for each in jobs) or time.monotonic() >= end or draining():
             return jobs
         await asyncio.sleep(POLL)
 

@@ -46,14 +46,18 @@ def serve(
     dicom_port: Annotated[int | None, typer.Option(help="Port of the DICOM listener. [TWELVELEAD_DICOM_PORT]")] = None,
 ) -> None:
     """Listen on loopback by HTTP and DICOM, read what comes, deliver what was read."""
-    from service.cli.serve import serve as run
+    from service.logs import set_up_logs
     from service.settings import load_settings
 
     chosen = {
         key: value for key, value in (("host", host), ("port", port), ("dicom_port", dicom_port)) if value is not None
     }
     with errors_told():
-        run(load_settings(**chosen))
+        settings = load_settings(**chosen)
+        set_up_logs(settings.log_format, settings.log_level)
+        from service.cli.serve import serve as run
+
+        run(settings)
 
 
 @app.command()

@@ -19,11 +19,14 @@ destinations_app = typer.Typer(help="Where reports go; each is off until it is t
 @contextmanager
 def opened() -> Iterator["Service"]:
     """Give a service by the settings; errors are told as the command's."""
+    from service.logs import set_up_logs
     from service.settings import load_settings
     from service.wiring import Service
 
     with errors_told():
-        service = Service(load_settings())
+        settings = load_settings()
+        set_up_logs(settings.log_format, settings.log_level)
+        service = Service(settings)
         try:
             yield service
         finally:

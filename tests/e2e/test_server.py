@@ -163,7 +163,17 @@ def test_only_a_loopback_name_is_answered(server: Server, host: str, status: int
 
 def test_it_says_that_it_is_alive_and_ready(server: Server) -> None:
     assert server.client.get("/health/live").json() == {"status": "live"}
-    assert server.client.get("/health/ready").json() == {"status": "ready"}
+    for _ in range(600):  # its worker gives a first sign of life when it has begun
+        if (answer := server.client.get("/health/ready")).is_success:
+            break
+        time.sleep(0.1)
+    assert answer.json() == {"status": "ready"}
+
+
+def test_its_metrics_are_served(server: Server, posted: httpx.Response) -> None:
+    answer = server.client.get("/metrics")
+    assert answer.status_code == 200 and answer.headers["Content-Type"].startswith("text/plain; version=")
+    assert re.search(r'^twelvelead_interpretations_total\{code="",outcome="done"\} [1-9]', answer.text, re.MULTILINE)
 
 
 def test_the_capability_statement_lists_what_is_routed(server: Server) -> None:
@@ -229,6 +239,7 @@ def test_a_patient_is_named_in_no_answer_no_log_and_no_file_name(server: Server)
     names = " ".join(str(each.relative_to(server.data)) for each in server.data.rglob("*"))
     assert "Zebediah" not in names and "Quokka" not in names and "PLANTED" not in names
     assert not re.search(rb"Zebediah|Quokka|PLANTED", server.log.read_bytes())
+    assert not PLANTED.search(server.client.get("/metrics").content)
 
 
 def test_what_is_kept_is_readable_by_its_owner_alone(server: Server, report: dict[str, Any]) -> None:

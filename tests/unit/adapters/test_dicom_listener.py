@@ -240,6 +240,29 @@ def test_nothing_is_acknowledged_before_it_is_kept() -> None:
         association.release()
 
 
+def test_each_association_has_a_number_around_all_that_its_thread_does() -> None:
+    said: list[str] = []
+
+    @contextmanager
+    def around(number: int) -> Iterator[None]:
+        said.append(f"begin {number} {threading.current_thread().name}")
+        yield
+        said.append(f"end {number}")
+
+    def accept(payload: Payload) -> None:
+        said.append(f"accept {threading.current_thread().name}")
+
+    ecg = to_bytes(twelve_lead_dataset(square_wave()))
+    with Listener(SETTINGS, accept, around=around) as listener:
+        for _ in range(2):
+            send(listener, ecg)
+    thread = "AcceptorThread"
+    assert sorted(said) == sorted(
+        [f"begin 1 {thread}", f"accept {thread}", "end 1", f"begin 2 {thread}", f"accept {thread}", "end 2"]
+    )
+    assert said[:2] == [f"begin 1 {thread}", f"accept {thread}"]
+
+
 def test_an_object_that_is_too_large_is_refused_and_the_next_one_taken() -> None:
     taken, small = Taken(), an_ecg()
     bounds = replace(BOUNDS, most_bytes=len(small) + 1000)
