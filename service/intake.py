@@ -3,6 +3,7 @@
 import shutil
 from dataclasses import dataclass
 from datetime import datetime
+from functools import partial
 from uuid import UUID, uuid4
 
 from adapters.dicom.results import own_report_id
@@ -44,7 +45,8 @@ class Intake:
     def accept(self, payload: Payload, issued: datetime) -> tuple[Accepted, ...]:
         """Read a payload, keep it, and queue a job for each ECG in it. A known ECG keeps its first job.
 
-        Our own outputs are never input: they give no job.
+        Our own outputs are never input: they give no job. An ECG that was erased gives its job, whose state says so,
+        and is not kept.
 
         Raises:
             PayloadError: what the sender must change.
@@ -57,8 +59,12 @@ class Intake:
         self._check_space()
         self.store.put_payload(payload.sha256, payload.data)
         wanted = [_job(payload, part, identity(each), issued) for part, each in enumerate(found)]
-        given = self.jobs.accept(wanted)
-        return tuple(Accepted(job, known=job.id != want.id) for job, want in zip(given, wanted, strict=True))
+        given = self.jobs.accept(wanted, partial(self.store.put_payload, payload.sha256, payload.data))
+        accepted = tuple(Accepted(job, known=job.id != want.id) for job, want in zip(given, wanted, strict=True))
+        if all(each.known for each in accepted):
+            # In other bytes, perhaps, or it was erased: then nobody asks for these.
+            self.jobs.unless_held(payload.sha256, partial(self.store.erase_payload, payload.sha256))
+        return accepted
 
     def _check_space(self) -> None:
         free = shutil.disk_usage(self.settings.data).free / 1e6

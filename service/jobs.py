@@ -1,5 +1,6 @@
 """The ledger of durable work: what was accepted, what became of it, where it went. Arguments are ids alone."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Final
@@ -13,11 +14,12 @@ from service.database import Database
 
 INTERPRET: Final = "interpret"
 DELIVER: Final = "deliver"
+ERASE: Final = "erase"
 
 
 @dataclass(frozen=True)
 class Job:
-    """One accepted ECG on its way to a report. `state` is waiting, done or dead."""
+    """One accepted ECG on its way to a report. `state` is waiting, done, dead or erased."""
 
     id: UUID
     identity: UUID
@@ -31,7 +33,7 @@ class Job:
 
 @dataclass(frozen=True)
 class Delivery:
-    """One report on its way to a destination. `state` is waiting, delivered or dead."""
+    """One report on its way to a destination. `state` is waiting, delivered, dead or erased."""
 
     report_id: UUID
     destination: str
@@ -48,10 +50,39 @@ class Jobs:
     def __init__(self, database: Database) -> None:
         self.database = database
 
-    def accept(self, jobs: list[Job]) -> list[Job]:
-        """Record jobs and queue their interpretation, all or none. A known ECG gives its first job, queued no more."""
+    def accept(self, jobs: list[Job], keep: Callable[[], None] = lambda: None) -> list[Job]:
+        """Record jobs and queue their interpretation, all or none. A known ECG gives its first job, queued no more.
+
+        Args:
+            jobs: those of one payload.
+            keep: called if one of them is new: keeps the payload, should it have been erased since it was put.
+        """
         with self.database.transaction() as connection:
-            return [self._accept(connection, job) for job in jobs]
+            for sha256 in {job.payload_sha256 for job in jobs}:
+                connection.execute("select pg_advisory_xact_lock_shared(hashtextextended(%s, 0))", (sha256,))
+            given = [self._accept(connection, job) for job in jobs]
+            if {job.id for job in jobs} & {job.id for job in given}:
+                keep()
+            return given
+
+    def unless_held(self, sha256: str, erase: Callable[[], None]) -> None:
+        """Erase a payload that no job holds; while it is being erased, none that would hold it is accepted."""
+        with self.database.transaction() as connection:
+            connection.execute("select pg_advisory_xact_lock(hashtextextended(%s, 0))", (sha256,))
+            if connection.execute("select where not twelvelead.held(%s)", (sha256,)).rowcount:
+                erase()
+
+    def holding(self, job_id: UUID, report_id: UUID) -> bool:
+        """Record that the store is about to hold a report of a job. False: the job waits for none any more."""
+        with self.database.transaction() as connection:
+            waiting = connection.execute(
+                "select from twelvelead.job where id = %s and state = 'waiting' for share", (job_id,)
+            ).rowcount
+            if waiting:
+                connection.execute(
+                    "insert into twelvelead.holding values (%s, %s) on conflict do nothing", (report_id, job_id)
+                )
+            return bool(waiting)
 
     def _accept(self, connection: Connection[Any], job: Job) -> Job:
         fresh = connection.execute(
@@ -96,7 +127,7 @@ class Jobs:
         with self.database.transaction() as connection:
             changed = connection.execute(
                 "update twelvelead.job set state = 'done', report_id = %s, error = null "
-                "where id = %s and state <> 'done'",
+                "where id = %s and state = 'waiting'",
                 (report_id, job_id),
             ).rowcount
             live = connection.execute("select name from twelvelead.destination where live order by name").fetchall()
@@ -111,7 +142,7 @@ class Jobs:
         """Record why an interpretation failed; for good, it becomes a dead letter."""
         with self.database.transaction() as connection:
             connection.execute(
-                "update twelvelead.job set error = %s, state = %s where id = %s and state <> 'done'",
+                "update twelvelead.job set error = %s, state = %s where id = %s and state = 'waiting'",
                 (code, "dead" if final else "waiting", job_id),
             )
 
@@ -130,7 +161,7 @@ class Jobs:
         with self.database.transaction() as connection:
             connection.execute(
                 "update twelvelead.delivery set state = %s, error = %s, attempts = attempts + 1 "
-                "where report_id = %s and destination = %s and state <> 'delivered'",
+                "where report_id = %s and destination = %s and state = 'waiting'",
                 ("dead" if final else "waiting", error, report_id, destination),
             )
 

@@ -10,6 +10,7 @@ from service.blobs import Blobs, FolderBlobs
 
 REPORTS: Final = "reports"  # reports/<report id>/<file>
 RESOURCES: Final = "resources"  # resources/<type>/<id>.json
+DIGITS: Final = 64  # of a SHA-256 in hexadecimal
 PAYLOADS: Final = "payloads"  # payloads/<first two digits>/<sha256>
 SHARED: Final = "Device/"  # the same resource for all reports of one model: it names no patient, and stays
 
@@ -57,7 +58,7 @@ class Store:
     def payloads(self) -> Iterator[list[str]]:
         """Yield the digests of all payloads that are kept, a part of them at a time."""
         for digits in self._blobs.names(PAYLOADS):
-            yield self._blobs.names(f"{PAYLOADS}/{digits}")
+            yield [name for name in self._blobs.names(f"{PAYLOADS}/{digits}") if len(name) == DIGITS]
 
     def put_report(self, report_id: UUID, files: Files, resources_of: Callable[[Files], Files]) -> None:
         """Keep a report's files and its FHIR resources. Twice does no harm: the first stays.

@@ -18,6 +18,7 @@ from service.database import Database
 from service.destinations import Named, Site, read_destinations
 from service.intake import Intake
 from service.jobs import Jobs
+from service.retention import Policy, Retention, schedule
 from service.settings import Settings
 from service.store import Store
 from service.worker import Workshop, build_queue
@@ -84,6 +85,12 @@ class Service:
         return Jobs(self.database)
 
     @cached_property
+    def retention(self) -> Retention:
+        """What erases."""
+        policy = Policy(self.settings.retain_payloads_days, self.settings.retain_reports_days)
+        return Retention(self.jobs, self.store, policy)
+
+    @cached_property
     def intake(self) -> Intake:
         """What every listener hands its payloads to."""
         return Intake(self.store, self.jobs, self.settings)
@@ -109,4 +116,6 @@ class Service:
     def queue(self) -> App:
         """The queue with its tasks, models warm."""
         workshop = Workshop(build_router(self.settings), self.store, self.jobs, self.settings)
-        return build_queue(workshop, {each.name: each.destination for each in self.destinations}, self.database.url)
+        queue = build_queue(workshop, {each.name: each.destination for each in self.destinations}, self.database.url)
+        schedule(queue, self.retention)
+        return queue

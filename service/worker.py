@@ -10,13 +10,13 @@ from procrastinate import App, JobContext, PsycopgConnector, RetryStrategy
 
 from adapters.fhir.bundle import stored
 from adapters.fhir.frame import FhirSettings
-from ecg.errors import DeliveryError, EcgError, Refused
+from ecg.errors import DeliveryError, EcgError, Overloaded, Refused
 from ecg.payload import Payload
 from ecg.ports import Destination, Router
 from ecg.recording import Recording
 from service.archive import ARCHIVE, archived, restored
 from service.intake import recordings
-from service.jobs import DELIVER, INTERPRET, Job, Jobs
+from service.jobs import DELIVER, ERASE, INTERPRET, Job, Jobs
 from service.pipeline import interpret
 from service.renderings import BUNDLE, renderings
 from service.settings import Settings
@@ -46,15 +46,18 @@ class Workshop:
             Exception: whatever went wrong, after it was recorded; for good if this was the `last` attempt.
         """
         job = self._job(job_id)
-        if job.state == "done":
+        if job.state != "waiting":
             return
         try:
             report = interpret(self._recording(job), router=self.router, issued=job.accepted_at)
             files = renderings(report, FhirSettings(self.settings.patient_systems))
+            if not self.jobs.holding(job_id, report.id):
+                return
             self.store.put_report(report.id, {**files, ARCHIVE: archived(report)}, resources)
         except Exception as error:
             code = error.code if isinstance(error, EcgError) else type(error).__name__
-            self.jobs.failing(job_id, code, final=last)
+            # What is merely away costs no ECG its report: the ledger keeps it waiting, and it is queued again.
+            self.jobs.failing(job_id, code, final=last and not isinstance(error, Overloaded))
             raise
         self.jobs.interpreted(job_id, report.id)
         log.info("job %s: report %s", job_id, report.id)
@@ -118,7 +121,11 @@ async def work(queue: App, jobs: Jobs, names: Sequence[str], concurrency: int) -
     Each destination has a worker of its own, so that a slow one holds up no other.
     """
     async with queue.open_async():
-        tasks = [_worker(queue, INTERPRET, concurrency), *(_worker(queue, f"{DELIVER}:{name}", 1) for name in names)]
+        tasks = [
+            _worker(queue, INTERPRET, concurrency),
+            _worker(queue, ERASE, 1),
+            *(_worker(queue, f"{DELIVER}:{name}", 1) for name in names),
+        ]
         running = [asyncio.create_task(task) for task in (*tasks, _rescue(queue, jobs))]
         try:
             await asyncio.gather(*running)

@@ -6,6 +6,7 @@ from typing import Annotated
 
 import typer
 
+from service.cli.erase import erase
 from service.cli.errors import errors_told
 from service.cli.operate import destinations_app, jobs_app
 
@@ -52,6 +53,9 @@ def serve(
     }
     with errors_told():
         run(load_settings(**chosen))
+
+
+app.command()(erase)
 
 
 @app.command()

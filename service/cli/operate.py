@@ -17,7 +17,7 @@ destinations_app = typer.Typer(help="Where reports go; each is off until it is t
 
 
 @contextmanager
-def _service() -> Iterator["Service"]:
+def opened() -> Iterator["Service"]:
     from service.settings import load_settings
     from service.wiring import Service
 
@@ -31,11 +31,11 @@ def _service() -> Iterator["Service"]:
 
 @jobs_app.command("list")
 def list_jobs(
-    state: Annotated[str, typer.Option(help="Only jobs in this state: waiting, done or dead.")] = "",
+    state: Annotated[str, typer.Option(help="Only jobs in this state: waiting, done, dead or erased.")] = "",
     most: Annotated[int, typer.Option(help="How many, newest first.")] = 50,
 ) -> None:
     """List jobs, newest first."""
-    with _service() as service:
+    with opened() as service:
         for job in service.jobs.listed(state or None, most):
             at = job.accepted_at.isoformat(timespec="seconds")
             typer.echo(f"{job.id}  {job.state:<8} {at}  {job.report_id or job.error or ''}")
@@ -44,7 +44,7 @@ def list_jobs(
 @jobs_app.command("show")
 def show_job(job_id: UUID) -> None:
     """Show a job and the deliveries of its report."""
-    with _service() as service:
+    with opened() as service:
         job = service.jobs.job(job_id)
         if job is None:
             raise typer.BadParameter("There is no such job.")
@@ -59,7 +59,7 @@ def show_job(job_id: UUID) -> None:
 @jobs_app.command("retry")
 def retry_job(job_id: UUID) -> None:
     """Queue again what is dead of a job: its interpretation, or deliveries of its report."""
-    with _service() as service:
+    with opened() as service:
         count = service.jobs.retry(job_id)
         typer.echo(f"{count} queued again" if count else "Nothing of it is dead.")
 
@@ -67,7 +67,7 @@ def retry_job(job_id: UUID) -> None:
 @destinations_app.command("list")
 def list_destinations() -> None:
     """List the destinations of the settings, and whether they are live."""
-    with _service() as service:
+    with opened() as service:
         live = service.jobs.live()
         for each in service.destinations:
             typer.echo(f"{each.name:<24} {each.kind:<8} {'live' if each.name in live else 'shadow'}")
@@ -86,7 +86,7 @@ def shadow(name: str) -> None:
 
 
 def _set_live(name: str, *, live: bool) -> None:
-    with _service() as service:
+    with opened() as service:
         if name not in {each.name for each in service.destinations}:
             raise typer.BadParameter(f"The settings name no destination {name!r}.")
         service.jobs.set_live(name, live)
