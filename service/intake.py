@@ -8,6 +8,7 @@ from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
+from functools import partial
 from uuid import uuid4
 
 from adapters.dicom import values
@@ -57,7 +58,8 @@ class Intake:
         """Read a payload, keep it, and queue a job for each ECG in it. A known ECG keeps its first job.
 
         One that comes under another ECG's name is kept, too, in quarantine: its job waits for an operator. Our own
-        outputs are never input: they give no job.
+        outputs are never input: they give no job. An ECG that was erased gives its job, whose state says so, and is
+        not kept.
 
         Raises:
             PayloadError: what the sender must change.
@@ -85,8 +87,12 @@ class Intake:
         self._check_space()
         declared = keep(self.store, payload)
         wanted = list(_jobs(payload, found, declared, issued))
-        given = self.jobs.accept(wanted)
-        return tuple(Accepted(job, known=job.id != want.id) for job, want in zip(given, wanted, strict=True))
+        given = self.jobs.accept(wanted, partial(keep, self.store, payload))
+        accepted = tuple(Accepted(job, known=job.id != want.id) for job, want in zip(given, wanted, strict=True))
+        if all(each.known for each in accepted):
+            # In other bytes, perhaps, or it was erased: then nobody asks for these.
+            self.jobs.unless_held(payload.sha256, partial(self.store.erase_payload, payload.sha256))
+        return accepted
 
     def _check_space(self) -> None:
         free = shutil.disk_usage(self.settings.data).free / 1e6

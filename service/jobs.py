@@ -1,5 +1,6 @@
 """The ledger of durable work: what was accepted, what became of it, where it went. Arguments are ids alone."""
 
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any, Final
@@ -13,11 +14,12 @@ from service.database import Database
 
 INTERPRET: Final = "interpret"
 DELIVER: Final = "deliver"
+ERASE: Final = "erase"
 
 
 @dataclass(frozen=True)
 class Job:
-    """One accepted ECG on its way to a report. `state` is waiting, done, dead, quarantined or discarded.
+    """One accepted ECG on its way to a report. `state` is waiting, done, dead, quarantined, discarded or erased.
 
     `declared` is the digest of what was declared with the payload; `priority` the place in ecg.recording.PRIORITIES;
     `alias` its sender's name for it; `content` says what was recorded and when, whoever's it is.
@@ -39,7 +41,7 @@ class Job:
 
 @dataclass(frozen=True)
 class Delivery:
-    """One report on its way to a destination. `state` is waiting, delivered, dead, quarantined or discarded."""
+    """One report on its way to a destination: waiting, delivered, dead, quarantined, discarded or erased."""
 
     report_id: UUID
     destination: str
@@ -56,13 +58,41 @@ class Jobs:
     def __init__(self, database: Database) -> None:
         self.database = database
 
-    def accept(self, jobs: list[Job]) -> list[Job]:
+    def accept(self, jobs: list[Job], keep: Callable[[], object] = lambda: None) -> list[Job]:
         """Record jobs and queue their interpretation, all or none. A known ECG gives its first job, queued no more.
 
         A new ECG whose alias another ECG has is recorded in quarantine and not queued.
+
+        Args:
+            jobs: those of one payload.
+            keep: called if one of them is new: keeps the payload, should it have been erased since it was put.
         """
         with self.database.transaction() as connection:
-            return [self._accept(connection, job) for job in jobs]
+            for sha256 in {job.payload_sha256 for job in jobs}:
+                connection.execute("select pg_advisory_xact_lock_shared(hashtextextended(%s, 0))", (sha256,))
+            given = [self._accept(connection, job) for job in jobs]
+            if {job.id for job in jobs} & {job.id for job in given}:
+                keep()
+            return given
+
+    def unless_held(self, sha256: str, erase: Callable[[], None]) -> None:
+        """Erase a payload that no job holds; while it is being erased, none that would hold it is accepted."""
+        with self.database.transaction() as connection:
+            connection.execute("select pg_advisory_xact_lock(hashtextextended(%s, 0))", (sha256,))
+            if connection.execute("select where not twelvelead.held(%s)", (sha256,)).rowcount:
+                erase()
+
+    def holding(self, job_id: UUID, report_id: UUID) -> bool:
+        """Record that the store is about to hold a report of a job. False: the job waits for none any more."""
+        with self.database.transaction() as connection:
+            waiting = connection.execute(
+                "select from twelvelead.job where id = %s and state = 'waiting' for share", (job_id,)
+            ).rowcount
+            if waiting:
+                connection.execute(
+                    "insert into twelvelead.holding values (%s, %s) on conflict do nothing", (report_id, job_id)
+                )
+            return bool(waiting)
 
     def _accept(self, connection: Connection[Any], job: Job) -> Job:
         conflict = _alias_conflict(connection, job)
@@ -115,7 +145,7 @@ class Jobs:
         with self.database.transaction() as connection:
             changed = connection.execute(
                 "update twelvelead.job set state = 'done', report_id = %s, error = null "
-                "where id = %s and state <> 'done'",
+                "where id = %s and state = 'waiting'",
                 (report_id, job_id),
             ).rowcount
             live = connection.execute("select name from twelvelead.destination where live order by name").fetchall()
@@ -130,7 +160,7 @@ class Jobs:
         """Record why an interpretation failed; for good, it becomes a dead letter."""
         with self.database.transaction() as connection:
             connection.execute(
-                "update twelvelead.job set error = %s, state = %s where id = %s and state in ('waiting', 'dead')",
+                "update twelvelead.job set error = %s, state = %s where id = %s and state = 'waiting'",
                 (code, "dead" if final else "waiting", job_id),
             )
 

@@ -34,6 +34,23 @@ class Settings(BaseSettings):
     data: Path = Field(
         default=Path.home() / ".local/share/twelvelead", description="Directory in which issued reports are kept."
     )
+    store: str = Field(
+        default="",
+        description="Bucket of payloads and reports, such as s3://bucket/prefix; empty: the data directory. "
+        "See docs/retention.md.",
+    )
+    s3_endpoint: str = Field(default="", description="URL of the S3 server; empty: AWS, or AWS_ENDPOINT_URL.")
+    s3_region: str = Field(default="", description="Region of the bucket; empty: AWS_REGION, or us-east-1.")
+    s3_access_key: str = Field(
+        default="", description="Access key of the bucket; empty: the usual AWS variables, or the machine's role."
+    )
+    s3_secret_key_file: Path | None = Field(default=None, description="File that holds the access key's secret.")
+    retain_payloads_days: int = Field(
+        default=0, ge=0, description="Days after which a settled ECG's payload is erased; 0: never."
+    )
+    retain_reports_days: int = Field(
+        default=0, ge=0, description="Days after which a settled ECG's report is erased; 0: never."
+    )
     host: Annotated[str, AfterValidator(_loopback)] = Field(
         default="127.0.0.1", description="Address of the HTTP listener; loopback only."
     )

@@ -3,14 +3,16 @@
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import cached_property
+from pathlib import Path
 
 from procrastinate import App
 
 from adapters.dicom.commitment import MemoryInbox
 from adapters.dicom.listener import Listener, ListenerSettings
 from adapters.fhir.frame import FhirSettings
-from ecg.errors import ModelRefused
+from ecg.errors import ModelRefused, SetupError
 from models.router import CardRouter
+from service.blobs import Blobs
 from service.database import Database
 from service.destinations import Named, Site, read_destinations
 from service.gauges import Gauges
@@ -19,6 +21,7 @@ from service.jobs import Jobs
 from service.logs import bound
 from service.metrics import Metrics
 from service.readiness import Readiness, check_workers
+from service.retention import Policy, Retention, schedule
 from service.settings import Settings
 from service.store import Store
 from service.worker import Workshop, build_queue
@@ -40,6 +43,26 @@ def build_router(settings: Settings) -> CardRouter:
     return CardRouter([(model.card.arm, model) for model in models])
 
 
+def place_of(settings: Settings) -> Path | Blobs:
+    """Return where the store is: the data directory, or a bucket.
+
+    Raises:
+        SetupError: the bucket's settings are wrong.
+    """
+    if not settings.store:
+        return settings.data
+    from service.bucket import BucketSettings, S3Blobs
+
+    if bool(settings.s3_access_key) != bool(settings.s3_secret_key_file):
+        raise SetupError("TWELVELEAD_S3_ACCESS_KEY and TWELVELEAD_S3_SECRET_KEY_FILE go together.")
+    try:
+        secret = settings.s3_secret_key_file.read_text(encoding="utf-8").strip() if settings.s3_secret_key_file else ""
+    except (OSError, ValueError) as error:
+        raise SetupError("TWELVELEAD_S3_SECRET_KEY_FILE cannot be read.") from error
+    chosen = (settings.store, settings.s3_endpoint, settings.s3_region, settings.s3_access_key, secret)
+    return S3Blobs(BucketSettings(*chosen))
+
+
 @dataclass(frozen=True)
 class Service:
     """All parts of a running service, each made when it is first asked for.
@@ -54,7 +77,7 @@ class Service:
     @cached_property
     def store(self) -> Store:
         """Where payloads and reports are kept."""
-        return Store(self.settings.data)
+        return Store(place_of(self.settings))
 
     @cached_property
     def database(self) -> Database:
@@ -66,6 +89,12 @@ class Service:
     def jobs(self) -> Jobs:
         """The ledger."""
         return Jobs(self.database)
+
+    @cached_property
+    def retention(self) -> Retention:
+        """What erases."""
+        policy = Policy(self.settings.retain_payloads_days, self.settings.retain_reports_days)
+        return Retention(self.jobs, self.store, policy)
 
     @cached_property
     def intake(self) -> Intake:
@@ -123,4 +152,6 @@ class Service:
             self.metrics.model(arm, model.digest)
         self.readiness.reached("model")
         workshop = Workshop(self.router, self.store, self.jobs, self.settings, self.metrics)
-        return build_queue(workshop, {each.name: each.destination for each in self.destinations}, self.database.url)
+        queue = build_queue(workshop, {each.name: each.destination for each in self.destinations}, self.database.url)
+        schedule(queue, self.retention)
+        return queue

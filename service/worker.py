@@ -10,13 +10,13 @@ from procrastinate import App, JobContext, PsycopgConnector, RetryStrategy
 
 from adapters.fhir.bundle import stored
 from adapters.fhir.frame import FhirSettings
-from ecg.errors import DeliveryError, Refused, Unidentified
+from ecg.errors import DeliveryError, Overloaded, Refused, Unidentified
 from ecg.ports import Destination, Router
 from ecg.recording import Recording
 from service.archive import ARCHIVE, archived, restored
 from service.declaration import kept
 from service.intake import recordings
-from service.jobs import DELIVER, INTERPRET, Job, Jobs
+from service.jobs import DELIVER, ERASE, INTERPRET, Job, Jobs
 from service.logs import bound, named
 from service.metrics import Metrics, code_of
 from service.pipeline import interpret
@@ -50,7 +50,7 @@ class Workshop:
             Exception: whatever went wrong, after it was recorded; for good if this was the `last` attempt.
         """
         job = self._job(job_id)
-        if job.state not in ("waiting", "dead"):
+        if job.state != "waiting":
             return
         watch = self.metrics.stopwatch()
         try:
@@ -61,8 +61,12 @@ class Workshop:
             with watch.stage("render"):
                 files = renderings(report, FhirSettings(self.settings.patient_systems))
             with watch.stage("store"):
+                if not self.jobs.holding(job_id, report.id):
+                    return
                 self.store.put_report(report.id, {**files, ARCHIVE: archived(report)}, resources)
         except Exception as error:
+            # What is merely away costs no ECG its report: the ledger keeps it waiting, and it is queued again.
+            last = last and not isinstance(error, Overloaded)
             self.metrics.not_interpreted(error, final=last)
             log.warning(
                 "not interpreted", extra={"error": named(error), "code": code_of(error), "seconds": watch.seconds}
@@ -143,7 +147,7 @@ async def work(queue: App, jobs: Jobs, names: Sequence[str], concurrency: int, d
     Each destination has a worker of its own, so that a slow one holds up no other.
     """
     async with queue.open_async():
-        queues = {INTERPRET: concurrency, **{f"{DELIVER}:{name}": 1 for name in names}}
+        queues = {INTERPRET: concurrency, ERASE: 1, **{f"{DELIVER}:{name}": 1 for name in names}}
         tasks = [_worker(queue, name, at_once, drain) for name, at_once in queues.items()]
         running = [asyncio.create_task(task) for task in (*tasks, _rescue(queue, jobs))]
         try:

@@ -55,7 +55,7 @@ def routes(intake: Intake, draining: Callable[[], bool]) -> APIRouter:
         if not accepted:
             return JSONResponse({"reports": [], "dropped": "This is a report of ours, not an ECG."})
         wait = 0.0 if "respond-async" in request.headers.get("prefer", "") else WAIT
-        return _answer(accepted, await _settled(intake, accepted, wait, draining))
+        return _answer(request, accepted, await _settled(intake, accepted, wait, draining))
 
     @router.get("/jobs/{job_id}")
     def job(request: Request, job_id: UUID) -> Response:
@@ -94,7 +94,10 @@ async def _settled(
         await asyncio.sleep(POLL)
 
 
-def _answer(accepted: Sequence[Accepted], jobs: Sequence[Job]) -> Response:
+def _answer(request: Request, accepted: Sequence[Accepted], jobs: Sequence[Job]) -> Response:
+    if all(job.state == "erased" for job in jobs):
+        detail = "This ECG was here before and has been erased: it is neither kept nor read again."
+        return problem(request, HTTPStatus.CONFLICT, "erased", detail)
     if any(job.state != "done" for job in jobs):
         location = f"/v1/jobs/{jobs[0].id}"
         return JSONResponse({"jobs": [_job(job) for job in jobs]}, HTTPStatus.ACCEPTED, {"Location": location})
@@ -107,7 +110,7 @@ def _answer(accepted: Sequence[Accepted], jobs: Sequence[Job]) -> Response:
 
 
 def _job(job: Job) -> dict[str, Any]:
-    links = {"job": f"/v1/jobs/{job.id}"} | (_links(str(job.report_id)) if job.report_id else {})
+    links = {"job": f"/v1/jobs/{job.id}"} | (_links(str(job.report_id)) if job.state == "done" else {})
     said = {"id": str(job.id), "state": job.state, "error": job.error, "priority": PRIORITIES[job.priority]}
     return {**said, "links": links}
 

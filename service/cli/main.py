@@ -6,6 +6,7 @@ from typing import Annotated
 
 import typer
 
+from service.cli.erase import erase
 from service.cli.errors import errors_told
 from service.cli.operate import destinations_app, jobs_app
 from service.cli.quarantine import quarantine_app
@@ -58,6 +59,9 @@ def serve(
         from service.cli.serve import serve as run
 
         run(settings)
+
+
+app.command()(erase)
 
 
 @app.command()

@@ -35,7 +35,7 @@ def opened() -> Iterator["Service"]:
 
 @jobs_app.command("list")
 def list_jobs(
-    state: Annotated[str, typer.Option(help="Only those waiting, done, dead, quarantined or discarded.")] = "",
+    state: Annotated[str, typer.Option(help="Only those waiting, done, dead, quarantined, discarded or erased.")] = "",
     most: Annotated[int, typer.Option(help="How many, newest first.")] = 50,
 ) -> None:
     """List jobs, newest first."""

@@ -245,7 +245,7 @@ def test_a_patient_is_named_in_no_answer_no_log_and_no_file_name(server: Server)
 def test_what_is_kept_is_readable_by_its_owner_alone(server: Server, report: dict[str, Any]) -> None:
     # The database lies beside: its server, which never runs as root, must be able to reach it, and guards itself.
     rooms = [each for each in server.data.iterdir() if each.name != "postgres"]
-    assert {each.name for each in rooms} == {"payloads", "reports", "resources", "unfinished"}
+    assert {each.name for each in rooms} == {"erased", "payloads", "reports", "resources", "unfinished"}
     kept = [each for room in rooms for each in (room, *room.rglob("*"))]
     modes = [(each.is_dir(), stat.S_IMODE(each.stat().st_mode)) for each in kept]
     assert set(modes) == {(True, 0o700), (False, 0o600)}

@@ -28,10 +28,6 @@ def interrupted(kept: Files) -> Files:
     raise KeyboardInterrupt
 
 
-def broken_disk(kept: Files) -> Files:
-    raise OSError(28, "No space left on device")
-
-
 def everything(at: Path) -> dict[str, bytes]:
     return {str(each.relative_to(at)): each.read_bytes() for each in at.rglob("*") if each.is_file()}
 
@@ -75,8 +71,9 @@ def test_an_unfinished_folder_is_no_report(tmp_path: Path) -> None:
 
 def test_a_disk_that_refuses_announces_nothing(tmp_path: Path) -> None:
     store = Store(tmp_path)
+    (tmp_path / "resources").write_text("in the way")
     with pytest.raises(Overloaded, match="the disk refused"):
-        store.put_report(REPORT, files(), broken_disk)
+        store.put_report(REPORT, files(), resources_of)
     assert store.resource("Media", RESOURCE) is None
 
 

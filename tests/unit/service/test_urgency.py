@@ -62,7 +62,7 @@ def test_a_stat_ecg_that_arrives_late_is_next(jobs: Jobs) -> None:
     queue = build_queue(cast(Any, workshop), {}, jobs.database.url)
 
     async def run() -> None:
-        working = asyncio.create_task(work(queue, jobs, [], 1))
+        working = asyncio.create_task(work(queue, jobs, [], 1, 5))
         for _ in range(600):
             if len(workshop.order) > len(backlog):
                 break
