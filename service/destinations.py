@@ -13,7 +13,7 @@ from ecg.errors import SetupError
 from ecg.ports import Destination
 
 if TYPE_CHECKING:
-    from adapters.fhir.oauth import TokenSource
+    from adapters.oauth import TokenSource
 
 
 @dataclass(frozen=True)
@@ -95,7 +95,7 @@ class Ehr(_Table):
         return EhrDestination(settings, self._tokens() if self.client_id else None)
 
     def _tokens(self) -> "TokenSource":
-        from adapters.fhir.oauth import ClientCredentials, ClientKey, ClientSecret, OAuthSettings
+        from adapters.oauth import ClientCredentials, ClientKey, ClientSecret, OAuthSettings
 
         if self.key_file is not None:
             proof: ClientKey | ClientSecret = ClientKey(self.key_file.read_bytes(), self.key_id, self.algorithm)

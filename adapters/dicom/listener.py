@@ -16,7 +16,7 @@ from pynetdicom.presentation import PresentationContext, build_context
 
 from adapters.dicom import statuses
 from adapters.dicom.associations import Bounds, Server
-from adapters.dicom.codes import TRANSFER_SYNTAXES, TWELVE_LEAD_ECG
+from adapters.dicom.codes import STORAGE_CLASSES, TRANSFER_SYNTAXES
 from adapters.dicom.commitment import PUSH_MODEL, PUSH_MODEL_INSTANCE, Commitment, answer
 from adapters.dicom.elements import Item
 from adapters.dicom.tls import TlsFiles, server_context
@@ -26,15 +26,6 @@ from ecg.payload import Payload
 _LOG = logging.getLogger(__name__)
 
 VERIFICATION: Final = "1.2.840.10008.1.1"  # PS3.4 A.4
-# PS3.4 B.5.
-STORAGE_CLASSES: Final = {
-    TWELVE_LEAD_ECG: "12-lead ECG Waveform Storage",
-    "1.2.840.10008.5.1.4.1.1.9.1.2": "General ECG Waveform Storage",
-    "1.2.840.10008.5.1.4.1.1.9.1.3": "Ambulatory ECG Waveform Storage",
-    "1.2.840.10008.5.1.4.1.1.9.1.4": "General 32-bit ECG Waveform Storage",
-    "1.2.840.10008.5.1.4.1.1.104.1": "Encapsulated PDF Storage",
-    "1.2.840.10008.5.1.4.1.1.7": "Secondary Capture Image Storage",
-}
 COMMITMENT_EVENTS: Final = (1, 2)  # PS3.4 J.3.3.1: all is kept; failures exist
 # PS3.8 9.3.4: rejected for good, by the service user, calling AE title not recognised.
 CALLER_UNKNOWN: Final = (1, 1, 3)

@@ -8,11 +8,11 @@ from threading import Lock
 from types import MappingProxyType
 from typing import Any, Final, Literal
 
+from adapters.exchange import Answer, Ask, Exchange, Wire, accepted, secure
 from adapters.fhir.bundle import encode, relinked, written
 from adapters.fhir.codes import Json
-from adapters.fhir.exchange import Answer, Ask, Exchange, Wire, accepted, secure
 from adapters.fhir.frame import DEFAULTS, FhirSettings, Frame
-from adapters.fhir.oauth import TokenSource
+from adapters.oauth import TokenSource
 from ecg.errors import Refused, Unconfirmed, Unreachable
 from ecg.recording import Patient
 from ecg.report import Receipt, Report

@@ -12,7 +12,7 @@ from starlette.middleware.base import RequestResponseEndpoint
 from starlette.middleware.trustedhost import TrustedHostMiddleware
 
 from ecg.errors import EcgError
-from service.api import fhir, reports
+from service.api import dicomweb, fhir, reports
 from service.api.problems import of_error, problem
 from service.intake import Intake
 from service.release import RELEASE
@@ -35,6 +35,7 @@ def build_app(intake: Intake) -> FastAPI:
     app.add_middleware(TrustedHostMiddleware, allowed_hosts=HOSTS)
     app.include_router(reports.routes(intake))
     app.include_router(fhir.routes(intake))
+    app.include_router(dicomweb.routes(intake))
 
     @app.get("/health/live", tags=["health"])
     def live() -> JSONResponse:
