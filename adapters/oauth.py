@@ -4,7 +4,7 @@ import base64
 import re
 import time
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from threading import Lock
 from typing import Final, Literal, Protocol
 from urllib.parse import quote_plus
@@ -14,7 +14,7 @@ from joserfc import jwt
 from joserfc.errors import JoseError
 from joserfc.jwk import ECKey, RSAKey
 
-from adapters.exchange import Ask, Exchange, Json, Wire, accepted, secure
+from adapters.exchange import Answer, Ask, Exchange, Json, Wire, accepted, secure
 from ecg.errors import Refused, SetupError, Unreachable
 
 # RFC 6750, 2.1: b64token. Anything else could not stand in a header.
@@ -175,6 +175,25 @@ class ClientCredentials:
         # RFC 6749, 2.3.1: both are form-encoded before they are joined.
         pair = f"{quote_plus(client)}:{quote_plus(credential.secret)}"
         return {}, {"Authorization": f"Basic {base64.b64encode(pair.encode()).decode()}"}
+
+
+def send_as(token: TokenSource | None, exchange: Exchange, ask: Ask) -> Answer:
+    """Send a request as a client; with a new token, once, where the server does not take the last one.
+
+    Raises:
+        DeliveryError: there is no token, or no answer.
+    """
+    if token is None:
+        return exchange.send(ask)
+    answer = exchange.send(_bearing(token, ask))
+    if answer.status != 401:
+        return answer
+    token.forget()
+    return exchange.send(_bearing(token, ask))
+
+
+def _bearing(token: TokenSource, ask: Ask) -> Ask:
+    return replace(ask, headers={**ask.headers, "Authorization": f"Bearer {token.token()}"})
 
 
 def _assertion(client_id: str, credential: ClientKey, endpoint: str) -> str:
