@@ -44,9 +44,12 @@ class ListenerSettings:
             loopback address alone allows.
         bounds: what a caller may ask of it.
         tls: its certificate; None: plain text.
+        plain_off_loopback: whether an address that is not loopback may do without TLS with callers' certificates; then
+            names and networks are all that is known of callers, and what is sent can be read on the way.
 
     Raises:
-        ValueError: anyone might call from elsewhere, or a title is no AE title (PS3.5 6.2: 1 to 16 characters).
+        ValueError: anyone might call from elsewhere, callers from there prove nothing although they should, or a title
+            is no AE title (PS3.5 6.2: 1 to 16 characters).
     """
 
     host: str = "127.0.0.1"
@@ -55,13 +58,26 @@ class ListenerSettings:
     callers: Mapping[str, tuple[Network, ...]] = field(default_factory=dict)
     bounds: Bounds = field(default_factory=Bounds)
     tls: TlsFiles | None = None
+    plain_off_loopback: bool = False
 
     def __post_init__(self) -> None:
-        if not self.callers and self.host != "localhost" and not ip_address(self.host).is_loopback:
-            raise ValueError("A DICOM listener on an address that is not loopback must name its callers.")
+        if self.host != "localhost" and not ip_address(self.host).is_loopback:
+            self._check_off_loopback()
         for title in (self.ae_title, *self.callers):
             if not 1 <= len(title.strip()) <= 16 or not title.isascii() or not title.isprintable() or "\\" in title:
                 raise ValueError("An AE title has 1 to 16 ASCII characters, and no backslash.")
+
+    def _check_off_loopback(self) -> None:
+        if not self.callers:
+            raise ValueError("A DICOM listener on an address that is not loopback must name its callers.")
+        if self.tls is not None and self.tls.ca is not None:
+            return
+        if not self.plain_off_loopback:
+            raise ValueError(
+                "A DICOM listener on an address that is not loopback needs TLS with callers' certificates."
+            )
+        if any(not network.prefixlen for networks in self.callers.values() for network in networks):
+            raise ValueError("Without TLS the callers of a DICOM listener must be named with networks of their own.")
 
     def allows(self, title: str, address: str) -> bool:
         """Say whether that AE may call from that address."""
