@@ -67,7 +67,7 @@ def test_each_kind_is_built(tmp_path: Path) -> None:
 def test_the_example_of_the_page_is_what_it_says() -> None:
     (example,) = re.findall(r"```toml\n(.*?)```", PAGE.read_text(encoding="utf-8"), re.DOTALL)
     made = [KINDS.validate_python(table) for table in tomllib.loads(example)["destination"]]
-    assert [each.kind for each in made] == ["folder", "pacs", "ehr"]
+    assert [each.kind for each in made] == ["folder", "pacs", "pacs", "ehr"]
 
 
 @pytest.mark.parametrize(
