@@ -44,7 +44,7 @@ def build_app(intake: Intake) -> FastAPI:
 
     @app.get("/health/ready", tags=["health"])
     def ready() -> JSONResponse:
-        """The models are loaded, the store takes files, the database answers."""
+        """The store takes files, the database answers, and where this process works, its models are loaded."""
         intake.store.check()
         intake.jobs.check()
         return JSONResponse({"status": "ready"})
