@@ -13,7 +13,8 @@ from ecg.errors import SetupError
 from ecg.ports import Destination
 
 if TYPE_CHECKING:
-    from adapters.fhir.oauth import TokenSource
+    from adapters.dicom.pacs import PacsDestination
+    from adapters.oauth import TokenSource
 
 
 @dataclass(frozen=True)
@@ -53,33 +54,9 @@ class Folder(_Table):
         return FolderDestination(self.directory, self.name, site.fhir)
 
 
-class Pacs(_Table):
-    """The report as Encapsulated PDF and its ECG as Secondary Capture, into the study of the recording."""
+class _Client(_Table):
+    """A destination that may ask for access tokens."""
 
-    kind: Literal["pacs"]
-    host: str
-    port: int
-    ae_title: str
-    commitment: bool = True
-    tls_ca: Path | None = None
-    tls_certificate: Path | None = None
-    tls_key: Path | None = None
-
-    def build(self, site: Site) -> Destination:
-        """Build the destination."""
-        from adapters.dicom.pacs import PacsDestination, PacsSettings, tls_context
-
-        tls = tls_context(self.tls_ca, self.tls_certificate, self.tls_key) if self.tls_ca else None
-        settings = PacsSettings(self.host, self.port, self.ae_title, site.ae_title, commitment=self.commitment, tls=tls)
-        return PacsDestination(self.name, settings, site.inbox)
-
-
-class Ehr(_Table):
-    """A FHIR R4 server that takes transactions, or single creates."""
-
-    kind: Literal["ehr"]
-    base_url: str
-    transaction: bool = True
     client_id: str = ""
     secret_file: Path | None = None
     key_file: Path | None = None
@@ -87,23 +64,79 @@ class Ehr(_Table):
     algorithm: Literal["RS384", "ES384"] = "RS384"
     token_url: str = ""
 
-    def build(self, site: Site) -> Destination:
-        """Build the destination."""
-        from adapters.fhir.ehr import EhrDestination, EhrSettings
+    def tokens(self, base_url: str, scopes: tuple[str, ...]) -> "TokenSource | None":
+        """Return where access tokens come from; None where nobody asks for one.
 
-        settings = EhrSettings(self.name, self.base_url, site.fhir, transaction=self.transaction)
-        return EhrDestination(settings, self._tokens() if self.client_id else None)
+        Raises:
+            ValueError: there is nothing by which the client could prove itself.
+        """
+        from adapters.oauth import ClientCredentials, ClientKey, ClientSecret, OAuthSettings
 
-    def _tokens(self) -> "TokenSource":
-        from adapters.fhir.oauth import ClientCredentials, ClientKey, ClientSecret, OAuthSettings
-
+        if not self.client_id:
+            return None
         if self.key_file is not None:
             proof: ClientKey | ClientSecret = ClientKey(self.key_file.read_bytes(), self.key_id, self.algorithm)
         elif self.secret_file is not None:
             proof = ClientSecret(self.secret_file.read_text(encoding="utf-8").strip())
         else:
             raise ValueError("client_id needs a key_file (SMART Backend Services) or a secret_file")
-        return ClientCredentials(OAuthSettings(self.client_id, proof, self.base_url, self.token_url))
+        return ClientCredentials(OAuthSettings(self.client_id, proof, base_url, self.token_url, scopes))
+
+
+class Pacs(_Client):
+    """The report as Encapsulated PDF and its ECG as Secondary Capture, into the study of the recording.
+
+    By C-STORE, or by STOW-RS where there is a `url`; commitment is asked for by DIMSE in both cases.
+    """
+
+    kind: Literal["pacs"]
+    host: str = ""
+    port: int = 0
+    ae_title: str = ""
+    commitment: bool = True
+    tls_ca: Path | None = None
+    tls_certificate: Path | None = None
+    tls_key: Path | None = None
+    url: str = ""
+    scope: str = ""
+
+    def build(self, site: Site) -> Destination:
+        """Build the destination."""
+        if not self.url:
+            return self._dimse(site)
+        from adapters.dicom.web import WebDestination, WebSettings
+        from adapters.exchange import Wire
+
+        if self.client_id and not self.token_url:
+            raise ValueError("client_id needs a token_url")
+        tokens = self.tokens(self.url, tuple(self.scope.split()))
+        settings = WebSettings(self.url, Wire(ca_file=self.tls_ca))
+        return WebDestination(self.name, settings, tokens, self._dimse(site) if self.commitment else None)
+
+    def _dimse(self, site: Site) -> "PacsDestination":
+        from adapters.dicom.pacs import PacsDestination, PacsSettings, tls_context
+
+        if not (self.host and self.port and self.ae_title):
+            raise ValueError("host, port and ae_title are needed, unless there is a url and commitment = false")
+        tls = tls_context(self.tls_ca, self.tls_certificate, self.tls_key) if self.tls_ca else None
+        settings = PacsSettings(self.host, self.port, self.ae_title, site.ae_title, commitment=self.commitment, tls=tls)
+        return PacsDestination(self.name, settings, site.inbox)
+
+
+class Ehr(_Client):
+    """A FHIR R4 server that takes transactions, or single creates."""
+
+    kind: Literal["ehr"]
+    base_url: str
+    transaction: bool = True
+
+    def build(self, site: Site) -> Destination:
+        """Build the destination."""
+        from adapters.fhir.ehr import EhrDestination, EhrSettings
+        from adapters.oauth import SCOPES
+
+        settings = EhrSettings(self.name, self.base_url, site.fhir, transaction=self.transaction)
+        return EhrDestination(settings, self.tokens(self.base_url, SCOPES))
 
 
 KINDS = TypeAdapter[Folder | Pacs | Ehr](Annotated[Folder | Pacs | Ehr, Field(discriminator="kind")])

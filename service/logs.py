@@ -15,7 +15,10 @@ from structlog.stdlib import ProcessorFormatter
 __all__ = ["bound", "named", "set_up_logs"]
 
 # These quote values of the dataset or the request they stumble over, which may be a patient's.
-QUOTING: Final = ("pydicom", "pynetdicom", "uvicorn.access", "multipart", "httpx", "httpcore", "py.warnings")
+QUOTING: Final = (
+    *("pydicom", "pynetdicom", "uvicorn.access", "multipart", "python_multipart", "httpx", "httpcore"),
+    "py.warnings",
+)
 # Ours speak from the level that is set; libraries from warnings on, for below they quote what they handle.
 OURS: Final = ("ecg", "adapters", "models", "service")
 # What a line may carry beside its text and what is bound to it; whatever else is handed to it is dropped.

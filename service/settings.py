@@ -2,7 +2,7 @@
 
 from datetime import tzinfo
 from functools import cached_property
-from ipaddress import ip_address
+from ipaddress import IPv4Network, IPv6Network, ip_address
 from pathlib import Path
 from typing import Annotated, Literal
 from zoneinfo import ZoneInfo
@@ -12,10 +12,18 @@ from pydantic_settings import BaseSettings, SettingsConfigDict, SettingsError
 
 from ecg.errors import SetupError
 
+Role = Literal["http", "dicom", "work"]
+
 
 def _loopback(host: str) -> str:
     if host != "localhost" and not ip_address(host).is_loopback:
         raise ValueError("only a loopback address can be served: there is no authentication yet")
+    return host
+
+
+def _address(host: str) -> str:
+    if host != "localhost":
+        ip_address(host)
     return host
 
 
@@ -78,6 +86,40 @@ class Settings(BaseSettings):
     dicom_port: int = Field(
         default=11112, ge=0, le=65535, description="Port of the DICOM listener; 0 takes a free one."
     )
+    dicom_host: Annotated[str, AfterValidator(_address)] = Field(
+        default="127.0.0.1",
+        description="Address of the DICOM listener; off loopback it needs callers and TLS (docs/conformance/dicom.md).",
+    )
+    dicom_callers: dict[str, tuple[IPv4Network | IPv6Network, ...]] = Field(
+        default={},
+        description='AE titles that may call, and from where, as JSON: {"CART": ["10.1.0.0/16"]}; '
+        "empty: anyone, on loopback.",
+    )
+    dicom_tls_certificate: Path | None = Field(
+        default=None, description="Certificate (PEM) of the DICOM listener; empty: plain DICOM."
+    )
+    dicom_tls_key: Path | None = Field(default=None, description="Private key (PEM) of that certificate.")
+    dicom_tls_ca: Path | None = Field(
+        default=None, description="CA (PEM) that signs the callers' certificates, which they need then."
+    )
+    dicom_plain_off_loopback: bool = Field(
+        default=False,
+        description="Whether the DICOM listener may do without TLS off loopback, among callers on named networks.",
+    )
+    dicom_associations: int = Field(default=32, ge=1, le=1000, description="DICOM associations at once.")
+    dicom_max_pdu: int = Field(default=131072, ge=4096, le=1048576, description="Largest DICOM PDU, in bytes.")
+    dicom_acse_seconds: float = Field(
+        default=10, gt=0, description="Seconds from a DICOM connection to its association request, TLS included."
+    )
+    dicom_dimse_seconds: float = Field(default=120, gt=0, description="Seconds for one DICOM message to arrive.")
+    dicom_idle_seconds: float = Field(
+        default=30, gt=0, description="Seconds of silence after which a DICOM association ends."
+    )
+    roles: tuple[Role, ...] = Field(
+        default=("http", "dicom", "work"),
+        min_length=1,
+        description="What this process does, as JSON: any of http, dicom and work.",
+    )
     ae_title: str = Field(
         default="TWELVELEAD", min_length=1, max_length=16, description="Our DICOM application entity title."
     )
@@ -104,7 +146,7 @@ class Settings(BaseSettings):
         return ZoneInfo(self.site_zone) if self.site_zone else None
 
 
-def load_settings(**chosen: str | int) -> Settings:
+def load_settings(**chosen: str | int | list[str]) -> Settings:
     """Read the settings; what is `chosen` on the command line comes before the environment.
 
     Raises:

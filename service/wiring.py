@@ -1,18 +1,17 @@
-"""Puts the parts together by the settings: models, store, database, ledger, destinations, queue."""
+"""Puts the parts together by the settings: models, store, database, ledger, destinations, queue.
+
+Each part's libraries are loaded when it is first asked for: a listener's process needs no models, a worker's no routes.
+"""
 
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import cached_property
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-from procrastinate import App
-
-from adapters.dicom.commitment import MemoryInbox
-from adapters.dicom.listener import Listener, ListenerSettings
-from adapters.fhir.frame import FhirSettings
 from ecg.errors import ModelRefused, SetupError
-from models.router import CardRouter
 from service.blobs import Blobs
+from service.commitments import DatabaseInbox
 from service.database import Database
 from service.destinations import Named, Site, read_destinations
 from service.gauges import Gauges
@@ -24,16 +23,22 @@ from service.readiness import Readiness, check_workers
 from service.retention import Policy, Retention, schedule
 from service.settings import Settings
 from service.store import Store
-from service.worker import Workshop, build_queue
+
+if TYPE_CHECKING:
+    from procrastinate import App
+
+    from adapters.dicom.listener import Listener
+    from models.router import CardRouter
 
 
-def build_router(settings: Settings) -> CardRouter:
+def build_router(settings: Settings) -> "CardRouter":
     """Load every model whose card lies in the weights directory.
 
     Raises:
         ModelRefused: there is none, or one is not what its card says.
     """
-    from models.network import WEIGHTS, load, use_threads  # late: most commands need not wait for torch
+    from models.network import WEIGHTS, load, use_threads
+    from models.router import CardRouter
 
     directory = settings.weights or WEIGHTS
     use_threads(settings.threads)
@@ -72,7 +77,11 @@ class Service:
     """
 
     settings: Settings
-    works: bool = True  # whether this process interprets and delivers, or only listens
+
+    @property
+    def works(self) -> bool:
+        """Whether this process interprets and delivers, or only listens."""
+        return "work" in self.settings.roles
 
     @cached_property
     def store(self) -> Store:
@@ -117,37 +126,43 @@ class Service:
         return Readiness({**checks, "queue": lambda: check_workers(self.database)}, awaited=["model"])
 
     @cached_property
-    def commitments(self) -> MemoryInbox:
-        """Where a PACS's word on storage commitment arrives, by whichever association."""
-        return MemoryInbox()
+    def commitments(self) -> DatabaseInbox:
+        """Where a PACS's word on storage commitment arrives, by whichever association and process."""
+        return DatabaseInbox(self.database)
 
     @cached_property
     def destinations(self) -> tuple[Named, ...]:
         """The site's destinations, on or off."""
+        from adapters.fhir.frame import FhirSettings
+
         site = Site(self.settings.ae_title, FhirSettings(self.settings.patient_systems), self.commitments)
         return read_destinations(self.settings.destinations, site)
 
     @cached_property
-    def listener(self) -> Listener:
+    def listener(self) -> "Listener":
         """The DICOM listener, not started."""
-        settings = ListenerSettings(self.settings.host, self.settings.dicom_port, self.settings.ae_title)
+        from adapters.dicom.listener import Listener
+        from service.listening import listener_settings
+
         return Listener(
-            settings,
+            listener_settings(self.settings),
             lambda payload: self.intake.accept(payload, datetime.now(UTC), "dicom"),
             self.commitments.put,
             lambda number: bound(door="dicom", association=number),
         )
 
     @cached_property
-    def router(self) -> CardRouter:
+    def router(self) -> "CardRouter":
         """The models, warm."""
         router = build_router(self.settings)
         router.warm()
         return router
 
     @cached_property
-    def queue(self) -> App:
+    def queue(self) -> "App":
         """The queue with its tasks, models warm."""
+        from service.worker import Workshop, build_queue
+
         for arm, model in self.router.arms:
             self.metrics.model(arm, model.digest)
         self.readiness.reached("model")

@@ -1,5 +1,6 @@
 """Prints docs/configuration.md from the settings themselves."""
 
+import json
 import sys
 from collections.abc import Iterator
 from pathlib import Path
@@ -20,6 +21,8 @@ def page() -> Iterator[str]:
     yield "|---|---|---|"
     for name, field in Settings.model_fields.items():
         default = "" if field.default in (PydanticUndefined, None, "", {}) else str(field.default)
+        if isinstance(field.default, tuple):
+            default = json.dumps(field.default)
         shown = default.replace(str(Path.home()), "~")
         yield f"| `TWELVELEAD_{name.upper()}` | {f'`{shown}`' if shown else '(empty)'} | {field.description} |"
 

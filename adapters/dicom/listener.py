@@ -17,7 +17,7 @@ from pynetdicom.presentation import PresentationContext, build_context
 
 from adapters.dicom import statuses
 from adapters.dicom.associations import Bounds, Server
-from adapters.dicom.codes import TRANSFER_SYNTAXES, TWELVE_LEAD_ECG
+from adapters.dicom.codes import STORAGE_CLASSES, TRANSFER_SYNTAXES
 from adapters.dicom.commitment import PUSH_MODEL, PUSH_MODEL_INSTANCE, Commitment, answer
 from adapters.dicom.elements import Item
 from adapters.dicom.tls import TlsFiles, server_context
@@ -27,15 +27,6 @@ from ecg.payload import Payload
 _LOG = logging.getLogger(__name__)
 
 VERIFICATION: Final = "1.2.840.10008.1.1"  # PS3.4 A.4
-# PS3.4 B.5.
-STORAGE_CLASSES: Final = {
-    TWELVE_LEAD_ECG: "12-lead ECG Waveform Storage",
-    "1.2.840.10008.5.1.4.1.1.9.1.2": "General ECG Waveform Storage",
-    "1.2.840.10008.5.1.4.1.1.9.1.3": "Ambulatory ECG Waveform Storage",
-    "1.2.840.10008.5.1.4.1.1.9.1.4": "General 32-bit ECG Waveform Storage",
-    "1.2.840.10008.5.1.4.1.1.104.1": "Encapsulated PDF Storage",
-    "1.2.840.10008.5.1.4.1.1.7": "Secondary Capture Image Storage",
-}
 COMMITMENT_EVENTS: Final = (1, 2)  # PS3.4 J.3.3.1: all is kept; failures exist
 # PS3.8 9.3.4: rejected for good, by the service user, calling AE title not recognised.
 CALLER_UNKNOWN: Final = (1, 1, 3)
@@ -54,9 +45,12 @@ class ListenerSettings:
             loopback address alone allows.
         bounds: what a caller may ask of it.
         tls: its certificate; None: plain text.
+        plain_off_loopback: whether an address that is not loopback may do without TLS with callers' certificates; then
+            names and networks are all that is known of callers, and what is sent can be read on the way.
 
     Raises:
-        ValueError: anyone might call from elsewhere, or a title is no AE title (PS3.5 6.2: 1 to 16 characters).
+        ValueError: anyone might call from elsewhere, callers from there prove nothing although they should, or a title
+            is no AE title (PS3.5 6.2: 1 to 16 characters).
     """
 
     host: str = "127.0.0.1"
@@ -65,13 +59,26 @@ class ListenerSettings:
     callers: Mapping[str, tuple[Network, ...]] = field(default_factory=dict)
     bounds: Bounds = field(default_factory=Bounds)
     tls: TlsFiles | None = None
+    plain_off_loopback: bool = False
 
     def __post_init__(self) -> None:
-        if not self.callers and self.host != "localhost" and not ip_address(self.host).is_loopback:
-            raise ValueError("A DICOM listener on an address that is not loopback must name its callers.")
+        if self.host != "localhost" and not ip_address(self.host).is_loopback:
+            self._check_off_loopback()
         for title in (self.ae_title, *self.callers):
             if not 1 <= len(title.strip()) <= 16 or not title.isascii() or not title.isprintable() or "\\" in title:
                 raise ValueError("An AE title has 1 to 16 ASCII characters, and no backslash.")
+
+    def _check_off_loopback(self) -> None:
+        if not self.callers:
+            raise ValueError("A DICOM listener on an address that is not loopback must name its callers.")
+        if self.tls is not None and self.tls.ca is not None:
+            return
+        if not self.plain_off_loopback:
+            raise ValueError(
+                "A DICOM listener on an address that is not loopback needs TLS with callers' certificates."
+            )
+        if any(not network.prefixlen for networks in self.callers.values() for network in networks):
+            raise ValueError("Without TLS the callers of a DICOM listener must be named with networks of their own.")
 
     def allows(self, title: str, address: str) -> bool:
         """Say whether that AE may call from that address."""

@@ -1,10 +1,8 @@
 """Encode a report as DICOM objects for the study of its ECG: the PDF, and the picture. Same report, same bytes."""
 
-import zlib
 from collections.abc import Callable
 from datetime import datetime
 from io import BytesIO
-from struct import error as struct_error
 from typing import Any, Final
 from uuid import UUID, uuid5
 
@@ -17,8 +15,8 @@ from pydicom.uid import UID, ExplicitVRLittleEndian
 
 from adapters.dicom import values
 from adapters.dicom.codes import DEFLATED_LITTLE
-from adapters.dicom.elements import is_part10, parse
-from ecg.errors import EcgError, Refused
+from adapters.dicom.elements import UNREADABLE, is_part10, parse
+from ecg.errors import Refused
 from ecg.recording import Study
 from ecg.report import NAMESPACE, Report
 
@@ -41,12 +39,6 @@ _URN: Final = "urn:uuid:"  # RFC 9562, 4
 _MANUFACTURER: Final = "Twelvelead"
 # PS3.5 B.2: a UID from a UUID, under 2.25.
 _IMPLEMENTATION: Final = f"2.25.{uuid5(NAMESPACE, 'DICOM implementation').int}"
-
-# What a foreign parser raises on foreign bytes.
-_UNREADABLE: Final = (
-    *(EcgError, ArithmeticError, AttributeError, EOFError, LookupError, OSError, RuntimeError, TypeError, ValueError),
-    *(struct_error, zlib.error),
-)
 
 
 def encoded(report: Report) -> tuple[Dataset, ...]:
@@ -136,7 +128,7 @@ def own_report_id(payload: bytes) -> UUID | None:
         for block in range(0x10, 0x100):
             if _text(dataset, block) == PRIVATE_CREATOR:
                 return UUID(_text(dataset, block << 8 | _REPORT_ID).removeprefix(_URN))
-    except _UNREADABLE:
+    except UNREADABLE:
         return None
     return None
 

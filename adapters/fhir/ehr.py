@@ -3,16 +3,16 @@
 import json
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from threading import Lock
 from types import MappingProxyType
 from typing import Any, Final, Literal
 
+from adapters.exchange import Answer, Ask, Exchange, Wire, accepted, secure
 from adapters.fhir.bundle import encode, relinked, written
 from adapters.fhir.codes import Json
-from adapters.fhir.exchange import Answer, Ask, Exchange, Wire, accepted, secure
 from adapters.fhir.frame import DEFAULTS, FhirSettings, Frame
-from adapters.fhir.oauth import TokenSource
+from adapters.oauth import TokenSource, send_as
 from ecg.errors import Refused, Unconfirmed, Unidentified, Unreachable
 from ecg.recording import Patient
 from ecg.report import Receipt, Report
@@ -209,17 +209,8 @@ class EhrDestination:
         return places[0]
 
     def _asked(self, ask: Ask) -> tuple[Json, Answer]:
-        """Send a request as this client; with a new token, once, where the server does not take the last one."""
-        answer = self._exchange.send(self._authorised(ask))
-        if answer.status == 401 and self._token is not None:
-            self._token.forget()
-            answer = self._exchange.send(self._authorised(ask))
+        answer = send_as(self._token, self._exchange, ask)
         return accepted(ask, answer), answer
-
-    def _authorised(self, ask: Ask) -> Ask:
-        if self._token is None:
-            return ask
-        return replace(ask, headers={**ask.headers, "Authorization": f"Bearer {self._token.token()}"})
 
 
 def _sending(**headers: str) -> dict[str, str]:

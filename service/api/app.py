@@ -13,7 +13,7 @@ from starlette.middleware.base import RequestResponseEndpoint
 from starlette.middleware.trustedhost import TrustedHostMiddleware
 
 from ecg.errors import EcgError
-from service.api import fhir, metrics, quarantine, reports
+from service.api import dicomweb, fhir, metrics, quarantine, reports
 from service.api.problems import of_error, problem
 from service.intake import Intake
 from service.logs import bound, named
@@ -42,6 +42,7 @@ def build_app(intake: Intake, readiness: Readiness | None = None) -> FastAPI:
     app.include_router(fhir.routes(intake))
     app.include_router(quarantine.routes(intake))
     app.include_router(metrics.routes(intake.metrics))
+    app.include_router(dicomweb.routes(intake))
 
     @app.get("/health/live", tags=["health"])
     def live() -> JSONResponse:

@@ -13,15 +13,45 @@ from ecg.errors import (
     EcgError,
     MalformedPayload,
     Overloaded,
+    PayloadError,
     SetupError,
     UnknownFormat,
 )
+
+
+class BrokenRequest(PayloadError):
+    """The request itself breaks HTTP's or MIME's rules; nothing of it was taken."""
+
+    code = "broken-request"
+
+
+class TooLarge(PayloadError):
+    """The request is larger than is taken at once; nothing of it was taken."""
+
+    code = "too-large"
+
+
+class TooSlow(PayloadError):
+    """The request took too long to arrive; nothing of it was taken."""
+
+    code = "too-slow"
+
+
+class NotAcceptable(PayloadError):
+    """The answer cannot be had in the media type that the request asks for."""
+
+    code = "not-acceptable"
+
 
 # The one table of HTTP statuses; a class that is not listed answers as its nearest base does.
 STATUS: Final[dict[type[EcgError], HTTPStatus]] = {
     UnknownFormat: HTTPStatus.UNSUPPORTED_MEDIA_TYPE,
     MalformedPayload: HTTPStatus.UNPROCESSABLE_ENTITY,
     AmbiguousPayload: HTTPStatus.UNPROCESSABLE_ENTITY,
+    BrokenRequest: HTTPStatus.BAD_REQUEST,
+    TooLarge: HTTPStatus.REQUEST_ENTITY_TOO_LARGE,
+    TooSlow: HTTPStatus.REQUEST_TIMEOUT,
+    NotAcceptable: HTTPStatus.NOT_ACCEPTABLE,
     Overloaded: HTTPStatus.SERVICE_UNAVAILABLE,
     AlreadyResolved: HTTPStatus.CONFLICT,
     SetupError: HTTPStatus.INTERNAL_SERVER_ERROR,

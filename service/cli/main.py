@@ -45,16 +45,17 @@ def serve(
     host: Annotated[str | None, typer.Option(help="Loopback address to listen on. [TWELVELEAD_HOST]")] = None,
     port: Annotated[int | None, typer.Option(help="Port of the HTTP listener. [TWELVELEAD_PORT]")] = None,
     dicom_port: Annotated[int | None, typer.Option(help="Port of the DICOM listener. [TWELVELEAD_DICOM_PORT]")] = None,
+    role: Annotated[
+        list[str] | None, typer.Option(help="What this process does: http, dicom or work; several by repeating.")
+    ] = None,
 ) -> None:
     """Listen on loopback by HTTP and DICOM, read what comes, deliver what was read."""
     from service.logs import set_up_logs
     from service.settings import load_settings
 
-    chosen = {
-        key: value for key, value in (("host", host), ("port", port), ("dicom_port", dicom_port)) if value is not None
-    }
+    chosen = {"host": host, "port": port, "dicom_port": dicom_port, "roles": role}
     with errors_told():
-        settings = load_settings(**chosen)
+        settings = load_settings(**{key: value for key, value in chosen.items() if value is not None})
         set_up_logs(settings.log_format, settings.log_level)
         from service.cli.serve import serve as run
 
@@ -62,6 +63,26 @@ def serve(
 
 
 app.command()(erase)
+
+
+@app.command()
+def echo(
+    host: Annotated[str | None, typer.Option(help="Address of the DICOM listener. [TWELVELEAD_DICOM_HOST]")] = None,
+    port: Annotated[int | None, typer.Option(help="Its port. [TWELVELEAD_DICOM_PORT]")] = None,
+    ae_title: Annotated[str | None, typer.Option(help="Its AE title. [TWELVELEAD_AE_TITLE]")] = None,
+    calling: Annotated[str, typer.Option(help="The AE title that calls; empty: the listener's own.")] = "",
+) -> None:
+    """Ask the DICOM listener by C-ECHO whether it answers; exit code 0 if it does, 1 if not."""
+    from service.cli.echo import listener_answers
+    from service.settings import load_settings
+
+    chosen = {"dicom_host": host, "dicom_port": port, "ae_title": ae_title}
+    with errors_told():
+        settings = load_settings(**{key: value for key, value in chosen.items() if value is not None})
+        if not listener_answers(settings, calling):
+            typer.echo("It does not answer.", err=True)
+            raise typer.Exit(1)
+        typer.echo("It answers.")
 
 
 @app.command()

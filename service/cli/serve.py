@@ -1,4 +1,4 @@
-"""`twelvelead serve`: every listener on loopback, and the work behind them, in one process."""
+"""`twelvelead serve`: the HTTP and DICOM listeners and the work behind them, all in one process or each in its own."""
 
 import asyncio
 import contextlib
@@ -10,14 +10,15 @@ import sys
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from threading import Timer
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 import typer
-import uvicorn
 
-from service.api.app import build_app
 from service.settings import Settings
 from service.wiring import Service
+
+if TYPE_CHECKING:
+    import uvicorn
 
 log = logging.getLogger(__name__)
 
@@ -25,70 +26,109 @@ EXIT_UNFINISHED: Final = 75  # sysexits.h, EX_TEMPFAIL: what was in hand was lef
 STOPPING: Final = (signal.SIGTERM, signal.SIGINT)
 
 
-class _Server(uvicorn.Server):
-    """An HTTP server that leaves signals to this process: uvicorn's own ends it before its work is done."""
-
-    @contextlib.contextmanager
-    def capture_signals(self) -> Iterator[None]:
-        yield
-
-
 def serve(settings: Settings) -> None:
-    """Load the models, then listen and work until the process is told to stop; what is in hand is finished.
+    """Do what the roles say until the process is told to stop; what is in hand is finished.
 
     Raises:
         SetupError: models, database or data directory are not in order.
     """
-    service = Service(settings)
-    with ThreadPoolExecutor(1) as pool:
-        database = pool.submit(lambda: service.database)  # it starts while the models are loaded
-        try:
-            _ = service.router
-        finally:
-            database.result()
-    family, name = (socket.AF_INET6, f"[{settings.host}]") if ":" in settings.host else (socket.AF_INET, settings.host)
+    service, roles = Service(settings), settings.roles
     try:
-        with (
-            socket.create_server((settings.host, settings.port), family=family) as door,
-            service.metrics.serving(settings.metrics_port),
-        ):
-            address = f"http://{name}:{door.getsockname()[1]}/"
-            typer.echo(f"Twelvelead listens on {address} ; it keeps its data in {settings.data}")
+        _prepare(service)
+        with contextlib.ExitStack() as stack:
+            door = stack.enter_context(_door(settings)) if "http" in roles else None
+            stack.enter_context(service.metrics.serving(settings.metrics_port))
             asyncio.run(_run(service, door))
     finally:
         service.database.close()
 
 
-async def _run(service: Service, door: socket.socket) -> None:
-    """Run listeners and work until one of them ends or the process is told to stop; then drain, listeners first."""
-    from service.worker import work
+def _prepare(service: Service) -> None:
+    """Make what is needed before anyone is answered; the database starts while the models are loaded."""
+    with ThreadPoolExecutor(1) as pool:
+        database = pool.submit(lambda: service.database)
+        try:
+            if service.works:
+                _ = service.router
+        finally:
+            database.result()
 
-    settings, half = service.settings, service.settings.drain_seconds / 2
-    app = build_app(service.intake, service.readiness)
-    server = _Server(
-        uvicorn.Config(app, access_log=False, log_config=None, timeout_graceful_shutdown=max(1, int(half)))
-    )
-    told = _told_to_stop()
-    names = [each.name for each in service.destinations]
-    worker = asyncio.create_task(work(service.queue, service.jobs, names, settings.workers, half))
-    service.listener.start()
-    serving = asyncio.create_task(server.serve(sockets=[door]))
-    typer.echo(f"C-STORE an ECG to {settings.ae_title} on port {service.listener.port} of {settings.host} .")
-    typer.echo("POST an ECG to /v1/ecgs ; /openapi.json describes the rest ; Ctrl-C stops.")
-    # Whichever ends first takes the other with it: a door without work behind it would only pile up.
-    await asyncio.wait({worker, serving, told}, return_when=asyncio.FIRST_COMPLETED)
+
+@contextlib.contextmanager
+def _door(settings: Settings) -> Iterator[socket.socket]:
+    family, name = (socket.AF_INET6, f"[{settings.host}]") if ":" in settings.host else (socket.AF_INET, settings.host)
+    with socket.create_server((settings.host, settings.port), family=family) as door:
+        address = f"http://{name}:{door.getsockname()[1]}/"
+        typer.echo(f"Twelvelead listens on {address} ; it keeps its data in {settings.data}")
+        yield door
+
+
+async def _run(service: Service, door: socket.socket | None) -> None:
+    """Run listeners and work until one of them ends or the process is told to stop; then drain, listeners first."""
+    settings, told = service.settings, _told_to_stop()
+    half = settings.drain_seconds / 2  # for the listeners, and for the work after them
+    server = None if door is None else _server(service)
+    serving = None if server is None or door is None else asyncio.create_task(server.serve(sockets=[door]))
+    worker = asyncio.create_task(_work(service, half)) if service.works else None
+    _announce(service)
+    # Whichever ends first takes the others with it: a door without work behind it would only pile up.
+    ends = {told, *(each for each in (serving, worker) if each is not None)}
+    await asyncio.wait(ends, return_when=asyncio.FIRST_COMPLETED)
     late = Timer(settings.drain_seconds + 1, _give_up)
     late.daemon = True
     late.start()
     service.readiness.drain()
-    server.should_exit = True
-    await asyncio.gather(serving, asyncio.to_thread(service.listener.stop, half))
+    closing = [asyncio.to_thread(service.listener.stop, half)] if "dicom" in settings.roles else []
+    if server is not None and serving is not None:
+        server.should_exit = True
+        await asyncio.gather(serving, *closing)
+    else:
+        await asyncio.gather(*closing)
     log.info("listeners are closed")
-    worker.cancel()
-    with contextlib.suppress(asyncio.CancelledError):
-        await worker
+    if worker is not None:
+        worker.cancel()
+        with contextlib.suppress(asyncio.CancelledError):
+            await worker
     late.cancel()
     log.info("what was in hand is done")
+
+
+def _announce(service: Service) -> None:
+    """Start the DICOM listener, and say what can be done from now on."""
+    settings = service.settings
+    if "dicom" in settings.roles:
+        service.listener.start()
+        address = f"port {service.listener.port} of {settings.dicom_host}"
+        typer.echo(f"C-STORE an ECG to {settings.ae_title} on {address} .")
+    if "http" in settings.roles:
+        typer.echo("POST an ECG to /v1/ecgs ; /openapi.json describes the rest ; Ctrl-C stops.")
+    if service.works:
+        typer.echo("What is accepted is read and delivered.")
+
+
+def _server(service: Service) -> "uvicorn.Server":
+    import uvicorn
+
+    from service.api.app import build_app
+
+    class Server(uvicorn.Server):
+        """Leaves signals to the process: uvicorn would raise them again, and end it before the work is drained."""
+
+        @contextlib.contextmanager
+        def capture_signals(self) -> Iterator[None]:
+            yield
+
+    app = build_app(service.intake, service.readiness)
+    # What waits for its report ends with 202 when the process drains; what else is under way gets this long.
+    drain = max(1, int(service.settings.drain_seconds / 2))
+    return Server(uvicorn.Config(app, access_log=False, log_config=None, timeout_graceful_shutdown=drain))
+
+
+async def _work(service: Service, drain: float) -> None:
+    from service.worker import work
+
+    names = [each.name for each in service.destinations]
+    await work(service.queue, service.jobs, names, service.settings.workers, drain)
 
 
 def _told_to_stop() -> asyncio.Future[None]:

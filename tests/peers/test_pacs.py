@@ -25,11 +25,14 @@ from adapters.dicom.commitment import PUSH_MODEL, MemoryInbox, receive
 from adapters.dicom.pacs import PacsDestination, PacsSettings, Timeouts
 from adapters.dicom.results import encoded, own_report_id
 from adapters.dicom.waveform import WaveformReader
+from adapters.dicom.web import WebDestination, WebSettings
 from ecg.payload import Payload
+from ecg.ports import Destination
 from ecg.report import Report
 from tests.golden import dicom_files, reports
 
 ORTHANC = shutil.which("Orthanc") or "/usr/sbin/Orthanc"
+DICOMWEB = Path("/usr/share/orthanc/plugins/libOrthancDicomWeb.so")
 SOURCE = dicom_files.to_bytes(dicom_files.twelve_lead_dataset(dicom_files.square_wave(3)))
 # How to enter a network of one's own, where nothing but this machine's loopback can be reached.
 ENTER = ["unshare", "-n", "sh", "-c", 'ip link set lo up && exec "$@"', "sh"]
@@ -66,10 +69,13 @@ def test_storescp_takes_both_objects_and_a_repeat_leaves_one_copy(tmp_path: Path
 
 
 @needs_orthanc
-def test_orthanc_keeps_and_commits_the_report_in_the_source_study(tmp_path: Path) -> None:
+@pytest.mark.parametrize("way", ["c-store", "stow"])
+def test_orthanc_keeps_and_commits_the_report_in_the_source_study(tmp_path: Path, way: str) -> None:
     """Run this file by itself where nobody else can reach Orthanc."""
+    if way == "stow" and not DICOMWEB.exists():
+        pytest.skip("Orthanc's DICOMweb plugin (Debian: orthanc-dicomweb) is missing")
     done = subprocess.run(
-        [*ENTER, sys.executable, __file__, str(tmp_path)],
+        [*ENTER, sys.executable, __file__, str(tmp_path), way],
         capture_output=True,
         text=True,
         timeout=60,
@@ -89,7 +95,7 @@ def dicom_files_class() -> str:
     return str(dcmread(BytesIO(SOURCE)).SOPClassUID)
 
 
-def inside(place: Path) -> dict[str, Any]:
+def inside(place: Path, way: str) -> dict[str, Any]:
     """Deliver twice to an Orthanc that holds the source, and say what it holds then."""
     dicom, http, ours = free_port(), free_port(), free_port()
     settings = {
@@ -101,6 +107,7 @@ def inside(place: Path) -> dict[str, Any]:
         "HttpPort": http,
         "RemoteAccessAllowed": False,
         "DicomModalities": {"svc": ["TWELVELEAD", "127.0.0.1", ours]},
+        "Plugins": [str(DICOMWEB)] if way == "stow" else [],
     }
     (place / "orthanc.json").write_text(json.dumps(settings))
     words: list[object] = []
@@ -108,7 +115,12 @@ def inside(place: Path) -> dict[str, Any]:
         asking = partial(ask, f"http://127.0.0.1:{http}")
         asking("/instances", SOURCE)
         pacs = PacsSettings("127.0.0.1", dicom, "ORTHANC", timeouts=Timeouts(commitment=20, linger=0.1))
-        destination = PacsDestination("archive", pacs, inbox)
+        destination: Destination = PacsDestination("archive", pacs, inbox)
+        if way == "stow":
+            url = f"http://127.0.0.1:{http}/dicom-web"
+            destination = WebDestination(
+                "archive", WebSettings(url), commitment=PacsDestination("archive", pacs, inbox)
+            )
         receipts = [destination.deliver(report()).reference for _ in range(2)]
         instances = json.loads(asking("/instances"))
         held = [dcmread(BytesIO(asking(f"/instances/{each}/file"))) for each in instances]
@@ -180,4 +192,4 @@ def ask(base: str, path: str, body: bytes | None = None) -> bytes:
 
 
 if __name__ == "__main__":
-    print(json.dumps(inside(Path(sys.argv[1]))))
+    print(json.dumps(inside(Path(sys.argv[1]), sys.argv[2])))

@@ -14,9 +14,9 @@ from urllib.parse import parse_qs
 import httpx
 import pytest
 
+from adapters.exchange import MAX_ANSWER, Ask, Wire
 from adapters.fhir.check import problems
 from adapters.fhir.ehr import EhrDestination, EhrSettings
-from adapters.fhir.exchange import MAX_ANSWER, Ask, Wire
 from adapters.fhir.frame import FhirSettings
 from ecg.errors import DeliveryError, Refused, SetupError, Unconfirmed, Unidentified, Unreachable
 from ecg.recording import Order, Patient

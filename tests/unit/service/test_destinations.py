@@ -41,14 +41,33 @@ def test_each_kind_is_built(tmp_path: Path) -> None:
     name = "ehr"
     kind = "ehr"
     base_url = "http://127.0.0.1:8000/fhir"
+    [[destination]]
+    name = "web"
+    kind = "pacs"
+    url = "https://pacs.example.org/dicom-web"
+    commitment = false
+    [[destination]]
+    name = "both"
+    kind = "pacs"
+    url = "https://pacs.example.org/dicom-web"
+    client_id = "twelvelead"
+    secret_file = "{secret}"
+    token_url = "https://login.example.org/token"
+    scope = "dicom.write"
+    host = "127.0.0.1"
+    port = 4242
+    ae_title = "PACS"
     """
-    assert read(tmp_path, text) == [("ward", "folder"), ("pacs", "pacs"), ("ehr", "ehr")]
+    secret = tmp_path / "secret"
+    secret.write_text("s3cret")
+    kinds = [("ward", "folder"), ("pacs", "pacs"), ("ehr", "ehr"), ("web", "pacs"), ("both", "pacs")]
+    assert read(tmp_path, text.format(secret=secret)) == kinds
 
 
 def test_the_example_of_the_page_is_what_it_says() -> None:
     (example,) = re.findall(r"```toml\n(.*?)```", PAGE.read_text(encoding="utf-8"), re.DOTALL)
     made = [KINDS.validate_python(table) for table in tomllib.loads(example)["destination"]]
-    assert [each.kind for each in made] == ["folder", "pacs", "ehr"]
+    assert [each.kind for each in made] == ["folder", "pacs", "pacs", "ehr"]
 
 
 @pytest.mark.parametrize(
@@ -66,6 +85,16 @@ def test_the_example_of_the_page_is_what_it_says() -> None:
         ),
         ('[[destination]]\nname = "e"\nkind = "ehr"\nbase_url = "http://elsewhere.example/fhir"', "https"),
         ('[[destination]]\nname = "e"\nkind = "ehr"\nbase_url = "https://e.example"\nclient_id = "c"', "key_file"),
+        ('[[destination]]\nname = "p"\nkind = "pacs"\nurl = "https://p.example"', "commitment = false"),
+        ('[[destination]]\nname = "p"\nkind = "pacs"\nhost = "h"', "ae_title"),
+        (
+            '[[destination]]\nname = "p"\nkind = "pacs"\nurl = "http://p.example"\ncommitment = false',
+            "https",
+        ),
+        (
+            '[[destination]]\nname = "p"\nkind = "pacs"\nurl = "https://p.eu"\ncommitment = false\nclient_id = "c"',
+            "token_url",
+        ),
         (2 * '[[destination]]\nname = "ward"\nkind = "folder"\ndirectory = "/a"\n', "same name"),
     ],
 )
