@@ -19,6 +19,7 @@ from service.intake import recordings
 from service.jobs import DELIVER, INTERPRET, Job, Jobs
 from service.pipeline import interpret
 from service.renderings import BUNDLE, renderings
+from service.search import Index
 from service.settings import Settings
 from service.store import Store
 
@@ -56,7 +57,10 @@ class Workshop:
             code = error.code if isinstance(error, EcgError) else type(error).__name__
             self.jobs.failing(job_id, code, final=last)
             raise
-        self.jobs.interpreted(job_id, report.id)
+        held = Index(self.jobs.database, self.settings.zone).rows(
+            report.id, report.version, resources(self.store.files(report.id))
+        )
+        self.jobs.interpreted(job_id, report.id, held)
         log.info("job %s: report %s", job_id, report.id)
 
     def deliver(self, report_id: UUID, destination: Destination, name: str, *, last: bool) -> None:

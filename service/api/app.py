@@ -59,7 +59,10 @@ def build_app(intake: Intake) -> FastAPI:
     @app.exception_handler(HTTPException)
     def unrouted(request: Request, error: HTTPException) -> Response:
         status = HTTPStatus(error.status_code)
-        return problem(request, status, status.phrase.lower().replace(" ", "-"), status.description or status.phrase)
+        code = status.phrase.lower().replace(" ", "-")
+        answer = problem(request, status, code, status.description or status.phrase)
+        answer.headers.update(error.headers or {})
+        return answer
 
     app.middleware("http")(_guard)
     return app

@@ -7,16 +7,42 @@ from typing import Any, Final
 from fastapi import Request
 from fastapi.responses import Response
 
-from ecg.errors import AmbiguousPayload, EcgError, MalformedPayload, Overloaded, SetupError, UnknownFormat
+from ecg.errors import (
+    AmbiguousPayload,
+    EcgError,
+    InvalidQuery,
+    MalformedPayload,
+    Overloaded,
+    SetupError,
+    TooLarge,
+    UnknownFormat,
+)
 
 # The one table of HTTP statuses; a class that is not listed answers as its nearest base does.
 STATUS: Final[dict[type[EcgError], HTTPStatus]] = {
     UnknownFormat: HTTPStatus.UNSUPPORTED_MEDIA_TYPE,
     MalformedPayload: HTTPStatus.UNPROCESSABLE_ENTITY,
     AmbiguousPayload: HTTPStatus.UNPROCESSABLE_ENTITY,
+    TooLarge: HTTPStatus.REQUEST_ENTITY_TOO_LARGE,
+    InvalidQuery: HTTPStatus.BAD_REQUEST,
     Overloaded: HTTPStatus.SERVICE_UNAVAILABLE,
     SetupError: HTTPStatus.INTERNAL_SERVER_ERROR,
     EcgError: HTTPStatus.INTERNAL_SERVER_ERROR,
+}
+# R4 code system issue-type, by HTTP status; 'processing' for the rest.
+ISSUE: Final = {
+    HTTPStatus.BAD_REQUEST: "invalid",
+    HTTPStatus.UNAUTHORIZED: "login",
+    HTTPStatus.FORBIDDEN: "forbidden",
+    HTTPStatus.NOT_FOUND: "not-found",
+    HTTPStatus.METHOD_NOT_ALLOWED: "not-supported",
+    HTTPStatus.NOT_ACCEPTABLE: "not-supported",
+    HTTPStatus.REQUEST_ENTITY_TOO_LARGE: "too-long",
+    HTTPStatus.UNSUPPORTED_MEDIA_TYPE: "not-supported",
+    HTTPStatus.UNPROCESSABLE_ENTITY: "invalid",
+    HTTPStatus.TOO_MANY_REQUESTS: "throttled",
+    HTTPStatus.INTERNAL_SERVER_ERROR: "exception",
+    HTTPStatus.SERVICE_UNAVAILABLE: "transient",
 }
 RETRY_AFTER: Final = "30"  # seconds
 PROBLEM: Final = "application/problem+json"
@@ -33,8 +59,9 @@ def of_error(request: Request, error: EcgError) -> Response:
 def problem(request: Request, status: HTTPStatus, code: str, detail: str, **more: Any) -> Response:
     """Answer with a problem in the form that the route's clients understand."""
     headers = {"Retry-After": RETRY_AFTER} if status is HTTPStatus.SERVICE_UNAVAILABLE else {}
-    if request.url.path.startswith("/fhir/"):
-        body: dict[str, Any] = _outcome(status, code, detail)
+    if request.url.path == "/fhir" or request.url.path.startswith("/fhir/"):
+        lacking = f" Declare in the query of the URL: {', '.join(more['declare'])}." if more.get("declare") else ""
+        body: dict[str, Any] = outcome("error", ISSUE.get(status, "processing"), code, detail + lacking)
         media_type = FHIR
     else:
         body = {"type": f"urn:twelvelead:problem:{code}", "title": status.phrase, "status": status, "code": code,
@@ -43,7 +70,7 @@ def problem(request: Request, status: HTTPStatus, code: str, detail: str, **more
     return Response(json.dumps(body), status, headers, media_type)
 
 
-def _outcome(status: HTTPStatus, code: str, detail: str) -> dict[str, Any]:
-    kind = "not-found" if status is HTTPStatus.NOT_FOUND else "processing"
-    issue = {"severity": "error", "code": kind, "details": {"text": code}, "diagnostics": detail}
+def outcome(severity: str, kind: str, code: str, detail: str) -> dict[str, Any]:
+    """Return an OperationOutcome of one issue (R4 operationoutcome.html); `kind` is of R4's issue-type."""
+    issue = {"severity": severity, "code": kind, "details": {"text": code}, "diagnostics": detail}
     return {"resourceType": "OperationOutcome", "issue": [issue]}
