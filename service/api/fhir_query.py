@@ -29,7 +29,7 @@ PARAMETERS: Final = (
     ("_lastUpdated", "date", "Since when this version is kept; prefixes as for date."),
 )
 # The patient is held by identifier alone, so each of these asks the same.
-_PATIENT: Final = frozenset(
+PATIENT_FORMS: Final = frozenset(
     f"{name}{form}"
     for name in ("patient", "subject")
     for form in (":identifier", ".identifier", ":Patient.identifier")
@@ -76,7 +76,7 @@ def parsed(kind: str, given: Iterable[tuple[str, str]], index: Index, *, lenient
     count, shown = USUAL, []
     for name, value in pairs:
         said = value
-        if name in _PATIENT or name == "identifier":
+        if name in PATIENT_FORMS or name == "identifier":
             groups["identifiers" if name == "identifier" else "patients"].append(_tokens(value, index))
             said = HIDDEN
         elif name in ("date", "_lastUpdated"):
