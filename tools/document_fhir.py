@@ -8,7 +8,7 @@ from fastapi import FastAPI
 
 from service.api import fhir
 from service.api.capability import NOTES, interactions
-from service.api.fhir_query import PARAMETERS
+from service.api.fhir_query import MOST, PARAMETERS, USUAL
 from service.api.fhir_search import SEARCHED
 
 FACE: Final = "tests/unit/service/test_api_fhir.py"
@@ -95,7 +95,7 @@ CLAIMS: Final[Mapping[str, tuple[tuple[str, str], ...]]] = {
          f"{FACE}::test_a_form_keeps_the_identifier_out_of_the_url"),
         ("Pages by a next link that is used as it is; it names no patient",
          f"{FACE}::test_pages_give_everything_once_and_their_links_name_nobody"),
-        ("`_count` up to 200 (50 without); 0 tells the total alone",
+        (f"`_count` up to {MOST} ({USUAL} without); 0 tells the total alone",
          f"{FACE}::test_a_count_of_none_tells_the_total_alone"),
         ("An unknown parameter is refused, and with `Prefer: handling=lenient` passed over; the self link says what "
          "was used and hides identifiers",

@@ -15,8 +15,8 @@ from uuid import UUID
 from ecg.errors import InvalidQuery
 from service.search import PREFIXES, Bound, Criteria, Held, Index, span
 
-USUAL: Final = 50  # resources on a page
-MOST: Final = 200
+USUAL: Final = 20  # resources on a page; a DiagnosticReport with its PDF has some 250 kB
+MOST: Final = 100
 PAGE: Final = "_page"
 HIDDEN: Final = "hidden"  # what the self link says instead of an identifier
 
