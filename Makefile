@@ -62,6 +62,7 @@ docs: $(VENV)/.developer ## Write the generated pages anew
 	@$(BIN)/python -m tools.document_models > docs/model-card.md
 	@$(BIN)/python -m tools.document_metrics > out.md && mv out.md docs/operation.md
 	@$(BIN)/python -m tools.document_dicom > docs/conformance/dicom.md
+	@$(BIN)/python -m tools.document_fhir > docs/conformance/fhir.md
 
 clean: ## Remove what was set up and made here
 	rm -rf $(VENV) .peers out build *.egg-info .mypy_cache .ruff_cache .pytest_cache .hypothesis

@@ -43,6 +43,18 @@ class AmbiguousPayload(PayloadError):
         self.declare = declare
 
 
+class TooLarge(PayloadError):
+    """The payload is larger than is taken here; send it in parts."""
+
+    code = "too-large"
+
+
+class InvalidQuery(EcgError):
+    """The question cannot be answered as it is put; whoever asks must change it."""
+
+    code = "invalid-query"
+
+
 class Overloaded(EcgError):
     """It cannot be kept safe now; send it again later."""
 

@@ -6,13 +6,14 @@ import shutil
 import time
 from collections import Counter
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from functools import partial
-from uuid import uuid4
+from uuid import UUID, uuid4
 
-from adapters.dicom import values
-from adapters.dicom.results import own_report_id
+from adapters.dicom import results, values
+from adapters.fhir import own
+from adapters.fhir.frame import FhirSettings
 from adapters.readers import read
 from ecg.errors import Overloaded
 from ecg.payload import Payload
@@ -37,12 +38,23 @@ class Accepted:
 
 
 def recordings(payload: Payload, settings: Settings) -> tuple[Recording, ...]:
-    """Read the ECGs in a payload, in the site's zone where they name none.
+    """Read the ECGs in a payload: in the site's zone where they name none, issuers of patient ids by the site's names.
 
     Raises:
         PayloadError: what the sender must change.
     """
-    return tuple(recording.in_zone(settings.zone) for recording in read(payload))
+    return tuple(_at_home(recording.in_zone(settings.zone), settings) for recording in read(payload))
+
+
+def _at_home(recording: Recording, settings: Settings) -> Recording:
+    """Name the issuer as the site does, whichever door the ECG came by: it is part of the ECG's identity."""
+    issuer = FhirSettings(settings.patient_systems).issuer_of(recording.patient.issuer)
+    return replace(recording, patient=replace(recording.patient, issuer=issuer))
+
+
+def own_report_id(data: bytes) -> UUID | None:
+    """Return the id of the report of ours that came back, whichever the format; None where it is none. Never raises."""
+    return results.own_report_id(data) or own.own_report_id(data)
 
 
 @dataclass(frozen=True)
@@ -80,8 +92,8 @@ class Intake:
         return accepted
 
     def _accept(self, payload: Payload, issued: datetime) -> tuple[Accepted, ...]:
-        if (own := own_report_id(payload.data)) is not None:
-            self.jobs.audit("own-output-dropped", str(own))
+        if (known := own_report_id(payload.data)) is not None:
+            self.jobs.audit("own-output-dropped", str(known))
             return ()
         found = recordings(payload, self.settings)
         self._check_space()

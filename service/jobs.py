@@ -1,6 +1,6 @@
 """The ledger of durable work: what was accepted, what became of it, where it went. Arguments are ids alone."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any, Final
@@ -11,6 +11,7 @@ from psycopg.rows import class_row
 from psycopg.types.json import Jsonb
 
 from service.database import Database
+from service.search import Indexed
 
 INTERPRET: Final = "interpret"
 DELIVER: Final = "deliver"
@@ -140,14 +141,19 @@ class Jobs:
         query = "select * from twelvelead.delivery where report_id = %s and destination = %s"
         return self.database.rows(Delivery, query, (report_id, destination))[0]
 
-    def interpreted(self, job_id: UUID, report_id: UUID) -> None:
-        """Record that a report is kept, and queue its delivery to each live destination. Twice does no harm."""
+    def interpreted(self, job_id: UUID, report_id: UUID, resources: Sequence[Indexed] = ()) -> None:
+        """Record that a report is kept, list its resources, and queue its delivery to each live destination.
+
+        Twice does no harm.
+        """
         with self.database.transaction() as connection:
             changed = connection.execute(
                 "update twelvelead.job set state = 'done', report_id = %s, error = null "
                 "where id = %s and state = 'waiting'",
                 (report_id, job_id),
             ).rowcount
+            for each in resources if changed else ():
+                _list(connection, each)
             live = connection.execute("select name from twelvelead.destination where live order by name").fetchall()
             for (name,) in live if changed else ():
                 connection.execute(
@@ -312,6 +318,21 @@ def _first(connection: Connection[Any], kind: type[Job], query: str, values: tup
     if row is None:
         raise LookupError("a job that stood in the way is gone")
     return row
+
+
+def _list(connection: Connection[Any], resource: Indexed) -> None:
+    """List a resource for search, or its newer version instead of the older one."""
+    low, high = resource.effective or (None, None)
+    connection.execute(
+        "insert into twelvelead.resource as held (kind, id, report_id, version, patient_keys, identifier_keys, "
+        "effective_from, effective_to) values (%s, %s, %s, %s, %s::bytea[], %s::bytea[], %s, %s) "
+        "on conflict (kind, id) do update set version = excluded.version, patient_keys = excluded.patient_keys, "
+        "identifier_keys = excluded.identifier_keys, effective_from = excluded.effective_from, "
+        "effective_to = excluded.effective_to, last_updated = excluded.last_updated "
+        "where held.version < excluded.version",
+        (resource.kind, resource.id, resource.report_id, resource.version, resource.patient_keys,
+         resource.identifier_keys, low, high),
+    )  # fmt: skip
 
 
 def _queue_delivery(connection: Connection[Any], report_id: UUID, destination: str) -> None:

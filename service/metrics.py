@@ -32,7 +32,7 @@ QUICK: Final = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10)
 SLOW: Final = (0.01, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 120)
 PATIENT: Final = (0.5, 1, 2.5, 5, 10, 30, 60, 300, 900, 3600, 6 * 3600, 24 * 3600, 72 * 3600)
 
-Door = Literal["http", "dicom"]
+Door = Literal["http", "fhir", "stow", "dicom"]
 
 
 def code_of(error: BaseException) -> str:

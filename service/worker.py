@@ -21,6 +21,7 @@ from service.logs import bound, named
 from service.metrics import Metrics, code_of
 from service.pipeline import interpret
 from service.renderings import BUNDLE, renderings
+from service.search import Index
 from service.settings import Settings
 from service.store import Store
 
@@ -73,7 +74,10 @@ class Workshop:
             )
             self.jobs.failing(job_id, code_of(error), final=last)
             raise
-        self.jobs.interpreted(job_id, report.id)
+        held = Index(self.jobs.database, self.settings.zone).rows(
+            report.id, report.version, resources(self.store.files(report.id))
+        )
+        self.jobs.interpreted(job_id, report.id, held)
         self.metrics.interpreted(report.reading.prediction)
         with bound(report_id=str(report.id)):
             log.info("interpreted", extra={"seconds": watch.seconds})

@@ -39,7 +39,7 @@ def build_app(intake: Intake, readiness: Readiness | None = None) -> FastAPI:
     )
     app.add_middleware(TrustedHostMiddleware, allowed_hosts=HOSTS)
     app.include_router(reports.routes(intake, parts.draining))
-    app.include_router(fhir.routes(intake))
+    app.include_router(fhir.routes(intake, parts.draining))
     app.include_router(quarantine.routes(intake))
     app.include_router(metrics.routes(intake.metrics))
     app.include_router(dicomweb.routes(intake))
@@ -71,7 +71,10 @@ def build_app(intake: Intake, readiness: Readiness | None = None) -> FastAPI:
     @app.exception_handler(HTTPException)
     def unrouted(request: Request, error: HTTPException) -> Response:
         status = HTTPStatus(error.status_code)
-        return problem(request, status, status.phrase.lower().replace(" ", "-"), status.description or status.phrase)
+        code = status.phrase.lower().replace(" ", "-")
+        answer = problem(request, status, code, status.description or status.phrase)
+        answer.headers.update(error.headers or {})
+        return answer
 
     app.middleware("http")(_guard)
     return app

@@ -45,7 +45,7 @@ def routes(intake: Intake, seconds: float = BODY_SECONDS) -> APIRouter:
     router = APIRouter(prefix="/dicom-web", tags=["DICOMweb"])
 
     def accept(payload: Payload) -> object:
-        return intake.accept(payload, datetime.now(UTC))
+        return intake.accept(payload, datetime.now(UTC), "stow")
 
     @router.post("/studies", openapi_extra=BODY, responses=ANSWERS)
     async def store(request: Request) -> Response:

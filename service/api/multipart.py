@@ -5,8 +5,8 @@ from typing import Final
 from python_multipart.exceptions import FormParserError
 from python_multipart.multipart import MultipartParser, parse_options_header
 
-from ecg.errors import UnknownFormat
-from service.api.problems import BrokenRequest, TooLarge
+from ecg.errors import TooLarge, UnknownFormat
+from service.api.problems import BrokenRequest
 
 MOST_PARTS: Final = 1000
 LONGEST_BOUNDARY: Final = 200  # characters. RFC 2046 5.1.1 allows 70; Orthanc's have 73

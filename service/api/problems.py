@@ -11,10 +11,12 @@ from ecg.errors import (
     AlreadyResolved,
     AmbiguousPayload,
     EcgError,
+    InvalidQuery,
     MalformedPayload,
     Overloaded,
     PayloadError,
     SetupError,
+    TooLarge,
     UnknownFormat,
 )
 
@@ -23,12 +25,6 @@ class BrokenRequest(PayloadError):
     """The request itself breaks HTTP's or MIME's rules; nothing of it was taken."""
 
     code = "broken-request"
-
-
-class TooLarge(PayloadError):
-    """The request is larger than is taken at once; nothing of it was taken."""
-
-    code = "too-large"
 
 
 class TooSlow(PayloadError):
@@ -49,6 +45,7 @@ STATUS: Final[dict[type[EcgError], HTTPStatus]] = {
     MalformedPayload: HTTPStatus.UNPROCESSABLE_ENTITY,
     AmbiguousPayload: HTTPStatus.UNPROCESSABLE_ENTITY,
     BrokenRequest: HTTPStatus.BAD_REQUEST,
+    InvalidQuery: HTTPStatus.BAD_REQUEST,
     TooLarge: HTTPStatus.REQUEST_ENTITY_TOO_LARGE,
     TooSlow: HTTPStatus.REQUEST_TIMEOUT,
     NotAcceptable: HTTPStatus.NOT_ACCEPTABLE,
@@ -56,6 +53,21 @@ STATUS: Final[dict[type[EcgError], HTTPStatus]] = {
     AlreadyResolved: HTTPStatus.CONFLICT,
     SetupError: HTTPStatus.INTERNAL_SERVER_ERROR,
     EcgError: HTTPStatus.INTERNAL_SERVER_ERROR,
+}
+# R4 code system issue-type, by HTTP status; 'processing' for the rest.
+ISSUE: Final = {
+    HTTPStatus.BAD_REQUEST: "invalid",
+    HTTPStatus.UNAUTHORIZED: "login",
+    HTTPStatus.FORBIDDEN: "forbidden",
+    HTTPStatus.NOT_FOUND: "not-found",
+    HTTPStatus.METHOD_NOT_ALLOWED: "not-supported",
+    HTTPStatus.NOT_ACCEPTABLE: "not-supported",
+    HTTPStatus.REQUEST_ENTITY_TOO_LARGE: "too-long",
+    HTTPStatus.UNSUPPORTED_MEDIA_TYPE: "not-supported",
+    HTTPStatus.UNPROCESSABLE_ENTITY: "invalid",
+    HTTPStatus.TOO_MANY_REQUESTS: "throttled",
+    HTTPStatus.INTERNAL_SERVER_ERROR: "exception",
+    HTTPStatus.SERVICE_UNAVAILABLE: "transient",
 }
 RETRY_AFTER: Final = "30"  # seconds
 PROBLEM: Final = "application/problem+json"
@@ -72,8 +84,9 @@ def of_error(request: Request, error: EcgError) -> Response:
 def problem(request: Request, status: HTTPStatus, code: str, detail: str, **more: Any) -> Response:
     """Answer with a problem in the form that the route's clients understand."""
     headers = {"Retry-After": RETRY_AFTER} if status is HTTPStatus.SERVICE_UNAVAILABLE else {}
-    if request.url.path.startswith("/fhir/"):
-        body: dict[str, Any] = _outcome(status, code, detail)
+    if request.url.path == "/fhir" or request.url.path.startswith("/fhir/"):
+        lacking = f" Declare in the query of the URL: {', '.join(more['declare'])}." if more.get("declare") else ""
+        body: dict[str, Any] = outcome("error", ISSUE.get(status, "processing"), code, detail + lacking)
         media_type = FHIR
     else:
         body = {"type": f"urn:twelvelead:problem:{code}", "title": status.phrase, "status": status, "code": code,
@@ -82,7 +95,7 @@ def problem(request: Request, status: HTTPStatus, code: str, detail: str, **more
     return Response(json.dumps(body), status, headers, media_type)
 
 
-def _outcome(status: HTTPStatus, code: str, detail: str) -> dict[str, Any]:
-    kind = "not-found" if status is HTTPStatus.NOT_FOUND else "processing"
-    issue = {"severity": "error", "code": kind, "details": {"text": code}, "diagnostics": detail}
+def outcome(severity: str, kind: str, code: str, detail: str) -> dict[str, Any]:
+    """Return an OperationOutcome of one issue (R4 operationoutcome.html); `kind` is of R4's issue-type."""
+    issue = {"severity": severity, "code": kind, "details": {"text": code}, "diagnostics": detail}
     return {"resourceType": "OperationOutcome", "issue": [issue]}

@@ -1,21 +1,16 @@
 """The routes that take ECGs, tell of their jobs, and hand out reports."""
 
-import asyncio
-import time
 from collections.abc import Callable, Sequence
-from datetime import UTC, datetime
 from http import HTTPStatus
 from typing import Any, Final
 from uuid import UUID
 
 from fastapi import APIRouter, Request
-from fastapi.concurrency import run_in_threadpool
 from fastapi.responses import JSONResponse, Response
 
-from ecg.errors import UnknownFormat
-from ecg.payload import Declared, Payload
-from ecg.recording import PRIORITIES, Order, Priority
+from ecg.recording import PRIORITIES
 from service.api.problems import problem
+from service.api.receiving import DECLARED, ERASED, take
 from service.archive import PDF
 from service.intake import Accepted, Intake
 from service.jobs import Job
@@ -24,38 +19,24 @@ from service.renderings import BUNDLE, SUMMARY
 MEDIA_TYPES: Final = {".pdf": "application/pdf", ".json": "application/json", ".png": "image/png"}
 BINARY: Final = {"requestBody": {"required": True, "content": {"application/octet-stream": {"schema": {
     "type": "string", "format": "binary"}}}}}  # fmt: skip
-WAIT: Final = 30.0  # seconds that a request waits for its report
-POLL: Final = 0.05  # seconds
 
 
 def routes(intake: Intake, draining: Callable[[], bool]) -> APIRouter:
     """Return the routes below /v1. While it is `draining`, nobody waits for a report."""
     router = APIRouter(prefix="/v1", tags=["reports"])
-    most = intake.settings.max_payload_mb * 1_000_000
 
-    @router.post("/ecgs", status_code=HTTPStatus.CREATED, openapi_extra=BINARY)
-    async def accept(request: Request, priority: Priority | None = None) -> Response:
+    @router.post("/ecgs", status_code=HTTPStatus.CREATED, openapi_extra=BINARY | DECLARED)
+    async def accept(request: Request) -> Response:
         """Take an ECG as the body of the request, in any format that is read, and report on it.
 
         It is on disk and queued before the answer. The answer waits for the report, unless the request says
         'Prefer: respond-async' (RFC 7240) or it takes too long: then 202, and the job tells. So it does of an ECG in
-        quarantine. `priority=stat` goes before those that wait.
+        quarantine. What the bytes leave open is declared in the query; `priority=stat` goes before those that wait.
         """
-        body = bytearray()
-        async for chunk in request.stream():
-            body += chunk
-            if len(body) > most:
-                detail = f"A payload may have at most {intake.settings.max_payload_mb} MB."
-                return problem(request, HTTPStatus.REQUEST_ENTITY_TOO_LARGE, "too-large", detail)
-        if not body:
-            raise UnknownFormat("The body of the request is empty: send the ECG itself.")
-        declared = Declared(order=Order(priority=priority)) if priority else Declared()
-        payload = Payload(bytes(body), request.headers.get("content-type", "application/octet-stream"), declared)
-        accepted = await run_in_threadpool(intake.accept, payload, datetime.now(UTC))
-        if not accepted:
+        taken = await take(request, intake, draining)
+        if not taken.accepted:
             return JSONResponse({"reports": [], "dropped": "This is a report of ours, not an ECG."})
-        wait = 0.0 if "respond-async" in request.headers.get("prefer", "") else WAIT
-        return _answer(request, accepted, await _settled(intake, accepted, wait, draining))
+        return _answer(request, taken.accepted, taken.jobs)
 
     @router.get("/jobs/{job_id}")
     def job(request: Request, job_id: UUID) -> Response:
@@ -82,22 +63,9 @@ def routes(intake: Intake, draining: Callable[[], bool]) -> APIRouter:
     return router
 
 
-async def _settled(
-    intake: Intake, accepted: Sequence[Accepted], wait: float, draining: Callable[[], bool]
-) -> list[Job]:
-    """Return the jobs as they stand when none waits any more, or when the time is up."""
-    end = time.monotonic() + wait
-    while True:
-        jobs = [await run_in_threadpool(intake.jobs.refreshed, each.job) for each in accepted]
-        if all(each.state != "waiting" for each in jobs) or time.monotonic() >= end or draining():
-            return jobs
-        await asyncio.sleep(POLL)
-
-
 def _answer(request: Request, accepted: Sequence[Accepted], jobs: Sequence[Job]) -> Response:
     if all(job.state == "erased" for job in jobs):
-        detail = "This ECG was here before and has been erased: it is neither kept nor read again."
-        return problem(request, HTTPStatus.CONFLICT, "erased", detail)
+        return problem(request, HTTPStatus.CONFLICT, "erased", ERASED)
     if any(job.state != "done" for job in jobs):
         location = f"/v1/jobs/{jobs[0].id}"
         return JSONResponse({"jobs": [_job(job) for job in jobs]}, HTTPStatus.ACCEPTED, {"Location": location})

@@ -20,6 +20,7 @@ import pydicom
 import pytest
 from fhir.resources.R4B import get_fhir_model_class
 
+from tests.golden import fhir_files
 from tests.golden.dicom_files import IMPLICIT, Who, square_wave, to_bytes, twelve_lead_dataset
 
 COMMAND = str(Path(sys.executable).with_name("twelvelead"))
@@ -240,6 +241,18 @@ def test_a_patient_is_named_in_no_answer_no_log_and_no_file_name(server: Server)
     assert "Zebediah" not in names and "Quokka" not in names and "PLANTED" not in names
     assert not re.search(rb"Zebediah|Quokka|PLANTED", server.log.read_bytes())
     assert not PLANTED.search(server.client.get("/metrics").content)
+
+
+def test_an_ecg_that_comes_as_fhir_is_found_by_its_patient_and_named_in_no_log(server: Server) -> None:
+    sent = fhir_files.to_bytes(fhir_files.observation())
+    posted = server.client.post("/fhir", content=sent, headers={"Content-Type": FHIR})
+    assert posted.status_code == 201, posted.text
+    form = {"patient:identifier": f"{fhir_files.SYSTEM}|PLANTED-4711"}
+    answer = server.client.post("/fhir/DiagnosticReport/_search", data=form)
+    get_fhir_model_class("Bundle").model_validate_json(answer.content)
+    (entry,) = answer.json()["entry"]
+    assert entry["fullUrl"] == posted.headers["Location"] and entry["resource"] == posted.json()
+    assert not PLANTED.search(server.log.read_bytes())
 
 
 def test_what_is_kept_is_readable_by_its_owner_alone(server: Server, report: dict[str, Any]) -> None:
