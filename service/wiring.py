@@ -75,7 +75,7 @@ class Service:
     def destinations(self) -> tuple[Named, ...]:
         """The site's destinations, on or off."""
         site = Site(self.settings.ae_title, FhirSettings(self.settings.patient_systems), self.commitments)
-        return read_destinations(self.settings.destinations, site)
+        return read_destinations(self.settings.destination, site)
 
     @cached_property
     def listener(self) -> Listener:

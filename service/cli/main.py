@@ -39,11 +39,11 @@ def read(
 
 @app.command()
 def serve(
-    host: Annotated[str | None, typer.Option(help="Loopback address to listen on. [TWELVELEAD_HOST]")] = None,
+    host: Annotated[str | None, typer.Option(help="Address of the HTTP listener. [TWELVELEAD_HOST]")] = None,
     port: Annotated[int | None, typer.Option(help="Port of the HTTP listener. [TWELVELEAD_PORT]")] = None,
     dicom_port: Annotated[int | None, typer.Option(help="Port of the DICOM listener. [TWELVELEAD_DICOM_PORT]")] = None,
 ) -> None:
-    """Listen on loopback by HTTP and DICOM, read what comes, deliver what was read."""
+    """Listen by HTTP and DICOM, on loopback by default; read what comes, deliver what was read."""
     from service.cli.serve import serve as run
     from service.settings import load_settings
 
@@ -64,11 +64,18 @@ def formats() -> None:
 
 
 @app.callback(invoke_without_command=True)
-def main(version: Annotated[bool, typer.Option("--version", help="Print the version.")] = False) -> None:
+def main(
+    version: Annotated[bool, typer.Option("--version", help="Print the version.")] = False,
+    config: Annotated[Path | None, typer.Option(help="TOML file of settings. [TWELVELEAD_CONFIG]")] = None,
+) -> None:
     """Read ECGs and report on them. Not a cleared medical device: for research and evaluation only."""
     from service.logs import set_up_logs
 
     set_up_logs()
+    if config is not None:
+        from service.settings import name_config
+
+        name_config(config)
     if version:
         from service.release import RELEASE
 
