@@ -11,6 +11,7 @@ from ecg.errors import Overloaded
 from ecg.payload import Payload
 from ecg.recording import Recording
 from ecg.report import identity
+from service.audit import Audit
 from service.jobs import Job, Jobs
 from service.settings import Settings
 from service.store import Store
@@ -51,7 +52,7 @@ class Intake:
             Overloaded: it cannot be kept now.
         """
         if (own := own_report_id(payload.data)) is not None:
-            self.jobs.audit("own-output-dropped", str(own))
+            Audit(self.jobs.database).record("drop own output", str(own))
             return ()
         found = recordings(payload, self.settings)
         self._check_space()

@@ -9,6 +9,7 @@ from psycopg import Connection
 from psycopg.rows import class_row
 from psycopg.types.json import Jsonb
 
+from service.audit import write
 from service.database import Database
 
 INTERPRET: Final = "interpret"
@@ -123,7 +124,7 @@ class Jobs:
                 "attempts = attempts + 1 where report_id = %s and destination = %s",
                 (reference, report_id, destination),
             )
-            _audit(connection, "delivered", f"{report_id} {destination}")
+            write(connection, "deliver", f"{report_id} {destination}", "delivered")
 
     def undelivered(self, report_id: UUID, destination: str, error: str, *, final: bool) -> None:
         """Record why a delivery failed; for good, it becomes a dead letter."""
@@ -133,6 +134,7 @@ class Jobs:
                 "where report_id = %s and destination = %s and state <> 'delivered'",
                 ("dead" if final else "waiting", error, report_id, destination),
             )
+            write(connection, "deliver", f"{report_id} {destination}", "dead" if final else "failed")
 
     def retry(self, job_id: UUID) -> int:
         """Queue again what is dead of a job: its interpretation, or its deliveries. Return how many."""
@@ -150,7 +152,7 @@ class Jobs:
             for report_id, destination in again:
                 _queue_delivery(connection, report_id, destination)
             if revived or again:
-                _audit(connection, "retried", str(job_id))
+                write(connection, "retry", str(job_id))
             return revived + len(again)
 
     def recover(self) -> int:
@@ -184,7 +186,7 @@ class Jobs:
                 "on conflict (name) do update set live = excluded.live",
                 (destination, live),
             )
-            _audit(connection, "go-live" if live else "shadow", destination)
+            write(connection, "go-live" if live else "shadow", destination)
 
     def live(self) -> set[str]:
         """Return the names of the destinations that are on."""
@@ -199,11 +201,6 @@ class Jobs:
         """
         with self.database.transaction() as connection:
             connection.execute("select 1")
-
-    def audit(self, action: str, subject: str) -> None:
-        """Write down who did what; `subject` is an id or a name of ours, never a patient's."""
-        with self.database.transaction() as connection:
-            _audit(connection, action, subject)
 
 
 def _first(connection: Connection[Any], kind: type[Job], query: str, values: tuple[Any, ...]) -> Job:
@@ -226,7 +223,3 @@ def _queue(connection: Connection[Any], task: str, queue: str, arguments: dict[s
         "select procrastinate_defer_jobs_v1(array[row(%s, %s, 0, %s, null, %s, null)::procrastinate_job_to_defer_v1])",
         (queue, task, lock, Jsonb(arguments)),
     )
-
-
-def _audit(connection: Connection[Any], action: str, subject: str) -> None:
-    connection.execute("insert into twelvelead.audit (action, subject) values (%s, %s)", (action, subject))

@@ -1,5 +1,6 @@
 """Every setting: from the command line, else the environment (TWELVELEAD_...), else one TOML file; nowhere else."""
 
+import json
 import os
 import tomllib
 from datetime import tzinfo
@@ -9,8 +10,8 @@ from pathlib import Path
 from typing import Annotated, Any, Final
 from zoneinfo import ZoneInfo
 
-from pydantic import AfterValidator, Field, ValidationError
-from pydantic_settings import BaseSettings, InitSettingsSource, SettingsConfigDict, SettingsError
+from pydantic import AfterValidator, Field, ValidationError, field_validator
+from pydantic_settings import BaseSettings, InitSettingsSource, SettingsConfigDict
 from pydantic_settings.sources import PydanticBaseSettingsSource
 
 from ecg.errors import SetupError
@@ -46,10 +47,10 @@ class Settings(BaseSettings):
 
     Raises:
         SetupError: the file cannot be read.
-        SettingsError, ValidationError: a setting is wrong.
+        ValidationError: settings are wrong.
     """
 
-    model_config = SettingsConfigDict(env_prefix=PREFIX, extra="forbid", frozen=True)
+    model_config = SettingsConfigDict(env_prefix=PREFIX, extra="forbid", frozen=True, enable_decoding=False)
 
     config: Path | None = Field(
         default=None,
@@ -131,6 +132,14 @@ class Settings(BaseSettings):
         "loopback.",
     )
 
+    @field_validator("patient_systems", "destination", "hosts", "dicom_callers", mode="before")
+    @classmethod
+    def _decoded(cls, value: Any) -> Any:
+        try:
+            return json.loads(value) if isinstance(value, str) else value
+        except ValueError as error:
+            raise ValueError("not the JSON that it must be") from error
+
     @property
     def guarded(self) -> bool:
         """Whether HTTP needs credentials."""
@@ -195,19 +204,26 @@ def load_settings(**chosen: str | int) -> Settings:
     """
     try:
         return Settings(**chosen)  # type: ignore[arg-type]  # pydantic checks them
-    except (SettingsError, ValidationError) as error:
+    except ValidationError as error:
         raise SetupError(f"These settings are wrong: {'; '.join(_told(error))}") from error
 
 
-def wrong_settings() -> list[str]:
-    """Return what is wrong with the settings, each named with why; nothing where they can be loaded."""
+def examined() -> tuple[Settings, list[str]]:
+    """Return the settings with defaults in place of those that are wrong, and what is wrong, each named with why.
+
+    Raises:
+        SetupError: the file cannot be read.
+    """
     try:
-        Settings()
-    except SetupError as error:
-        return [str(error)]
-    except (SettingsError, ValidationError) as error:
-        return _told(error)
-    return []
+        return Settings(), []
+    except ValidationError as error:
+        wrong = {str(each["loc"][0]) for each in error.errors()}
+        defaults = {name: field.default for name, field in Settings.model_fields.items() if name in wrong}
+        return _Lenient(**defaults), _told(error)
+
+
+class _Lenient(Settings):
+    model_config = SettingsConfigDict(extra="ignore")
 
 
 def unknown_variables() -> list[str]:
@@ -216,15 +232,13 @@ def unknown_variables() -> list[str]:
     return sorted(name for name in os.environ if name.startswith(PREFIX) and name not in known)
 
 
-def _told(error: SettingsError | ValidationError) -> list[str]:
+def _told(error: ValidationError) -> list[str]:
     """Name each wrong setting and say why, without its value: it may be a secret."""
-    if isinstance(error, SettingsError):  # its text names the field, and no value
-        return [f"not the JSON that it must be: {error}"]
     return [_line(each["loc"], each["type"], each["msg"]) for each in error.errors()]
 
 
 def _line(place: tuple[int | str, ...], kind: str, why: str) -> str:
-    name = str(place[0])
+    name, why = str(place[0]), why.removeprefix("Value error, ")
     if kind == "extra_forbidden":
         return f"{name}: there is no setting of that name"
     return f"{PREFIX}{name.upper()}: {why}"

@@ -1,21 +1,23 @@
 """Puts the parts together by the settings: models, store, database, ledger, destinations, queue."""
 
 from dataclasses import dataclass
-from datetime import UTC, datetime
 from functools import cached_property
 
 from procrastinate import App
 
 from adapters.dicom.commitment import MemoryInbox
-from adapters.dicom.listener import Listener, ListenerSettings
+from adapters.dicom.listener import Listener
 from adapters.fhir.frame import FhirSettings
 from ecg.errors import ModelRefused
 from models.network import WEIGHTS, load, use_threads
 from models.router import CardRouter
+from service.audit import Audit
 from service.database import Database
 from service.destinations import Named, Site, read_destinations
+from service.dicom_door import build_listener
 from service.intake import Intake
 from service.jobs import Jobs
+from service.keys import Keys
 from service.settings import Settings
 from service.store import Store
 from service.worker import Workshop, build_queue
@@ -78,10 +80,19 @@ class Service:
         return read_destinations(self.settings.destination, site)
 
     @cached_property
+    def keys(self) -> Keys:
+        """The API keys of devices."""
+        return Keys(self.database)
+
+    @cached_property
+    def audit(self) -> Audit:
+        """The audit trail."""
+        return Audit(self.database)
+
+    @cached_property
     def listener(self) -> Listener:
         """The DICOM listener, not started."""
-        settings = ListenerSettings(self.settings.host, self.settings.dicom_port, self.settings.ae_title)
-        return Listener(settings, lambda payload: self.intake.accept(payload, datetime.now(UTC)), self.commitments.put)
+        return build_listener(self.intake, self.commitments)
 
     @cached_property
     def queue(self) -> App:

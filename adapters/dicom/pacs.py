@@ -37,6 +37,7 @@ STORED: Final = frozenset({SUCCESS, 0x0001, 0x0107, 0x0111, 0x0116, *range(0xB00
 LATER: Final = frozenset({0x0110, 0x0213, *range(0xA700, 0xA800)})
 # PS3.3 C.14, Failure Reason: SOP Class Not Supported, Class/Instance Conflict. The others pass with a repeat.
 FOR_GOOD: Final = frozenset({0x0122, 0x0119})
+VERIFICATION: Final = "1.2.840.10008.1.1"  # PS3.4 A.4
 # PS3.8 9.3.4, Result of A-ASSOCIATE-RJ.
 REJECTED_FOR_GOOD: Final = 1
 
@@ -134,8 +135,20 @@ class PacsDestination:
             _confirm(word or self.inbox.result(transaction, self.settings.timeouts.commitment), uids)
         return receipt
 
+    def check(self) -> None:
+        """Ask the PACS for an echo (PS3.4 annex A).
+
+        Raises:
+            Unreachable: it gives none, for now.
+            Refused: it rejects us for good, or does not take what is to be sent.
+        """
+        with self._association(VERIFICATION) as association:
+            status = association.send_c_echo().get("Status")
+        if status != SUCCESS:
+            raise Unreachable("The PACS does not answer to C-ECHO with Success.")
+
     @contextmanager
-    def _association(self) -> Iterator[Association]:
+    def _association(self, *more: str) -> Iterator[Association]:
         """Hold an association on which the PACS takes all that is to be sent.
 
         Raises:
@@ -143,7 +156,7 @@ class PacsDestination:
             Refused: the PACS rejects it for good, or does not take a SOP class.
         """
         settings, times = self.settings, self.settings.timeouts
-        wanted = [ENCAPSULATED_PDF, SECONDARY_CAPTURE, *([PUSH_MODEL] if settings.commitment else [])]
+        wanted = [ENCAPSULATED_PDF, SECONDARY_CAPTURE, *([PUSH_MODEL] if settings.commitment else []), *more]
         entity = AE(settings.own_ae_title)
         entity.connection_timeout, entity.acse_timeout = times.connect, times.associate
         entity.dimse_timeout, entity.network_timeout = times.response, times.response + times.linger

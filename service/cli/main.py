@@ -6,6 +6,8 @@ from typing import Annotated
 
 import typer
 
+from service.cli.access import audit_app, keys_app
+from service.cli.configure import config_app
 from service.cli.errors import errors_told
 from service.cli.operate import destinations_app, jobs_app
 
@@ -17,6 +19,9 @@ app = typer.Typer(
 )
 app.add_typer(jobs_app, name="jobs")
 app.add_typer(destinations_app, name="destinations")
+app.add_typer(keys_app, name="keys")
+app.add_typer(audit_app, name="audit")
+app.add_typer(config_app, name="config")
 
 
 @app.command()
