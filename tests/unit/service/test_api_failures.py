@@ -3,6 +3,8 @@
 import asyncio
 import logging
 from collections.abc import Callable
+from contextlib import AbstractContextManager, nullcontext
+from types import SimpleNamespace
 from typing import Any, cast
 
 import httpx
@@ -29,8 +31,16 @@ class FailingStore:
         raise self.failure()
 
 
+class Trail:
+    """A database that takes every row."""
+
+    def transaction(self) -> AbstractContextManager[Any]:
+        return nullcontext(SimpleNamespace(execute=lambda *_: None))
+
+
 def asked(path: str, failure: Callable[[], Exception]) -> httpx.Response:
-    app = build_app(Intake(cast(Any, FailingStore(failure)), cast(Any, None), Settings()))
+    jobs = SimpleNamespace(database=Trail())
+    app = build_app(Intake(cast(Any, FailingStore(failure)), cast(Any, jobs), Settings()))
 
     async def get() -> httpx.Response:
         async with httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url="http://localhost") as client:
