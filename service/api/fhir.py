@@ -46,7 +46,7 @@ def capability_statement() -> dict[str, Any]:
         "date": RELEASED,
         "kind": "instance",
         "software": {"name": "Twelvelead", "version": RELEASE},
-        "implementation": {"description": "Preliminary ECG reports for research and evaluation; loopback only."},
+        "implementation": {"description": "Preliminary ECG reports for research and evaluation."},
         "fhirVersion": "4.0.1",
         "format": ["json"],
         "rest": [

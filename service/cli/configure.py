@@ -29,7 +29,7 @@ def check(
         for line in lines:
             typer.echo(f"error    {line}")
         for name in unknown_variables():
-            typer.echo(f"warning  {name} is in the environment, but no setting; docs/configuration.md lists them")
+            typer.echo(f"warning  {name} is set, but there is no such setting; docs/configuration.md lists them")
         wrong = bool(lines)
         for each in diagnose(settings, offline=offline):
             wrong = wrong or each.wrong
