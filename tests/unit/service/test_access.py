@@ -2,6 +2,8 @@
 
 import itertools
 import re
+import tomllib
+from pathlib import Path
 from types import SimpleNamespace
 from typing import Any, cast
 
@@ -14,6 +16,7 @@ from service.callers import open_doors
 from service.scopes import OPERATE, is_scope, suffices
 from service.settings import Settings
 
+PAGE = Path(__file__).parents[3] / "docs" / "access.md"
 APP = build_app(cast(Any, SimpleNamespace(settings=Settings(), store=None, jobs=SimpleNamespace(database=None))))
 ROUTED = sorted(
     {
@@ -139,3 +142,9 @@ def test_a_door_that_would_stand_open_does_not_open(given: dict[str, Any], key: 
 )
 def test_a_door_that_is_guarded_opens(given: dict[str, Any], key: bool) -> None:
     assert open_doors(Settings(**given), lambda: key) == []
+
+
+def test_the_example_of_the_page_opens_guarded_doors() -> None:
+    (example,) = re.findall(r"```toml\n(.*?)```", PAGE.read_text(encoding="utf-8"), re.DOTALL)
+    settings = Settings(**tomllib.loads(example))
+    assert open_doors(settings, lambda: False) == [] and settings.guarded
