@@ -116,7 +116,7 @@ def test_the_version_is_the_release() -> None:
     [
         ("TWELVELEAD_PORT", "abc", "integer"),
         ("TWELVELEAD_HOST", "example.org", "IP address"),
-        ("TWELVELEAD_DICOM_CALLERS", '{"CART": ["10.0.0.1/8"]}', "host bits"),
+        ("TWELVELEAD_DICOM_CALLERS", '{"CART": ["10.0.0.1/8"]}', "network"),
         ("TWELVELEAD_SITE_ZONE", "Mars/Olympus", "time zone"),
     ],
 )
