@@ -102,10 +102,12 @@ def open_doors(settings: Settings, any_key: Callable[[], bool]) -> list[str]:
         missing.append(
             "No credential would open anything: make one with `twelvelead keys create`, or set TWELVELEAD_OIDC_ISSUER."
         )
-    if settings.dicom_client_ca and not (settings.tls_certificate and settings.tls_key):
-        missing.append("TWELVELEAD_DICOM_CLIENT_CA is for TLS: set TWELVELEAD_TLS_CERTIFICATE and TWELVELEAD_TLS_KEY.")
-    if not is_loopback(settings.dicom_host) and not (settings.dicom_client_ca and settings.dicom_callers):
+    pair = (settings.dicom_tls_certificate, settings.dicom_tls_key)
+    if any(pair) != all(pair) or (settings.dicom_tls_ca and not any(pair)):
+        missing.append("TWELVELEAD_DICOM_TLS_CERTIFICATE and TWELVELEAD_DICOM_TLS_KEY go together: set both.")
+    if not is_loopback(settings.dicom_host) and not (all(pair) and settings.dicom_tls_ca and settings.dicom_callers):
         missing.append(
-            "TWELVELEAD_DICOM_HOST is not loopback: set TWELVELEAD_DICOM_CLIENT_CA and TWELVELEAD_DICOM_CALLERS."
+            "TWELVELEAD_DICOM_HOST is not loopback: set TWELVELEAD_DICOM_TLS_CERTIFICATE, TWELVELEAD_DICOM_TLS_KEY, "
+            "TWELVELEAD_DICOM_TLS_CA and TWELVELEAD_DICOM_CALLERS."
         )
     return missing

@@ -3,9 +3,10 @@
 import os
 import socket
 import stat
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
-from typing import Any
+from functools import partial
+from typing import Any, Final
 
 from adapters.dicom.commitment import MemoryInbox
 from adapters.dicom.tls import TlsFiles, server_context
@@ -17,6 +18,12 @@ from service.destinations import Named, Site, build_destination
 from service.dicom_door import listener_settings
 from service.keys import Keys
 from service.settings import Settings
+
+# Settings that go together: certificate, key, and the CA of those who call.
+TLS: Final = (
+    ("tls_certificate", "tls_key", "tls_client_ca"),
+    ("dicom_tls_certificate", "dicom_tls_key", "dicom_tls_ca"),
+)
 
 
 @dataclass(frozen=True)
@@ -80,16 +87,21 @@ def _weights(settings: Settings) -> Iterator[Diagnosis]:
 
 
 def _tls(settings: Settings) -> Iterator[Diagnosis]:
-    for name in ("tls_certificate", "tls_key", "tls_client_ca", "dicom_client_ca", "oidc_ca_file"):
+    for names in TLS:
+        yield from _readable(settings, names)
+        certificate, key, ca = (getattr(settings, name) for name in names)
+        if certificate and key:
+            yield from _failure(partial(server_context, TlsFiles(certificate, key, ca)))
+    yield from _readable(settings, ("oidc_ca_file",))
+
+
+def _readable(settings: Settings, names: Sequence[str]) -> Iterator[Diagnosis]:
+    for name in names:
         file = getattr(settings, name)
         if file is not None and not os.access(file, os.R_OK):
             yield Diagnosis(f"TWELVELEAD_{name.upper()}: the file is missing or cannot be read by this account.")
-    if settings.tls_key and settings.tls_key.exists() and stat.S_IMODE(settings.tls_key.stat().st_mode) & 0o077:
-        yield Diagnosis("TWELVELEAD_TLS_KEY is readable by other accounts: chmod 600 it.", wrong=False)
-    if settings.tls_certificate and settings.tls_key:
-        for ca in {settings.tls_client_ca, settings.dicom_client_ca}:
-            files = TlsFiles(settings.tls_certificate, settings.tls_key, ca)
-            yield from _failure(lambda files=files: server_context(files))  # type: ignore[misc]
+        elif file is not None and name.endswith("key") and stat.S_IMODE(file.stat().st_mode) & 0o077:
+            yield Diagnosis(f"TWELVELEAD_{name.upper()} is readable by other accounts: chmod 600 it.", wrong=False)
 
 
 def _database(settings: Settings) -> Iterator[Diagnosis]:

@@ -66,8 +66,8 @@ def listener_settings(settings: Settings) -> ListenerSettings:
         SetupError: that cannot be.
     """
     tls = None
-    if settings.dicom_client_ca and settings.tls_certificate and settings.tls_key:
-        tls = TlsFiles(settings.tls_certificate, settings.tls_key, settings.dicom_client_ca)
+    if settings.dicom_tls_certificate and settings.dicom_tls_key:
+        tls = TlsFiles(settings.dicom_tls_certificate, settings.dicom_tls_key, settings.dicom_tls_ca)
     try:
         return ListenerSettings(
             settings.dicom_host, settings.dicom_port, settings.ae_title, settings.dicom_callers, tls=tls

@@ -96,7 +96,7 @@ class Settings(BaseSettings):
         default=("localhost", "127.0.0.1", "[::1]"),
         description='Names by which HTTP clients may call the service, as JSON: ["ecg.example.org"].',
     )
-    tls_certificate: Path | None = Field(default=None, description="PEM file of the listeners' certificate chain.")
+    tls_certificate: Path | None = Field(default=None, description="PEM file of the HTTP listener's certificate chain.")
     tls_key: Path | None = Field(default=None, description="PEM file of that certificate's key.")
     tls_client_ca: Path | None = Field(
         default=None, description="PEM file of the CA that signs HTTP clients' certificates; given: each needs one."
@@ -121,10 +121,12 @@ class Settings(BaseSettings):
         default="127.0.0.1",
         description="Address of the DICOM listener; off loopback it needs mutual TLS and callers, see docs/access.md.",
     )
-    dicom_client_ca: Path | None = Field(
-        default=None,
-        description="PEM file of the CA that signs DICOM callers' certificates; given: the DICOM listener speaks TLS "
-        "alone, and each caller needs one.",
+    dicom_tls_certificate: Path | None = Field(
+        default=None, description="Certificate (PEM) of the DICOM listener; empty: plain DICOM."
+    )
+    dicom_tls_key: Path | None = Field(default=None, description="Private key (PEM) of that certificate.")
+    dicom_tls_ca: Path | None = Field(
+        default=None, description="CA (PEM) that signs the callers' certificates, which they need then."
     )
     dicom_callers: dict[str, tuple[IPv4Network | IPv6Network, ...]] = Field(
         default={},

@@ -52,7 +52,7 @@ ROWS: Final = (
     Row("GET", "/metrics", OPERATE, "ask metrics", quiet=True),
     Row("POST", "/v1/ecgs", SEND_ECGS, "send ecg"),
     Row("GET", f"/v1/jobs(/{_ID})?", OPERATE, "read job"),
-    Row("GET", f"/v1/reports/{_ID}(/{_ID})?", READ_REPORTS, "read report"),
+    Row("GET", f"/v1/reports/{_ID}(/{_ID}|/versions/{_ID}/{_ID})?", READ_REPORTS, "read report"),
     Row("POST", f"/v1/reports/{_ID}/(amend|withdraw)", CHANGE_REPORTS, "change report"),
     Row("GET", "/v1/quarantine(/.+)?", OPERATE, "read quarantine"),
     Row("POST", "/v1/quarantine(/.+)?", OPERATE, "change quarantine"),

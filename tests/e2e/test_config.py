@@ -82,7 +82,7 @@ def test_all_that_is_wrong_is_said_in_one_go(tmp_path: Path) -> None:
         dicom_port = 0
         tls_certificate = "{ours.certificate}"
         tls_key = "{other.key}"
-        dicom_client_ca = "{tmp_path}/none.pem"
+        dicom_tls_ca = "{tmp_path}/none.pem"
         oidc_issuer = "http://id.example"
         [[destination]]
         name = "fax"
@@ -105,7 +105,7 @@ def test_all_that_is_wrong_is_said_in_one_go(tmp_path: Path) -> None:
     warnings = [line for line in lines if line.startswith("warning")]
     assert done.returncode == offline.returncode == 1 and len(errors) + len(warnings) == len(lines)
     for says in ("colour", "WORKERS", "SITE_ZONE", "HOSTS", "chmod 700", "model card", "TWELVELEAD_DATABASE",
-                 "TWELVELEAD_PORT", "do not fit", "DICOM_CLIENT_CA", "OIDC_ISSUER", "Destination fax"):  # fmt: skip
+                 "TWELVELEAD_PORT", "do not fit", "DICOM_TLS_CA", "OIDC_ISSUER", "Destination fax"):  # fmt: skip
         assert [line for line in errors if says in line], says
     for says in ("TWELVELEAD_DESTINATIONS", "Destination ehr", "Destination pacs"):
         assert [line for line in warnings if says in line], says

@@ -45,6 +45,7 @@ def test_every_route_has_exactly_one_row(method: str, path: str) -> None:
         ("POST", "/dicom-web/studies", "Observation.c"),
         ("POST", "/dicom-web/studies/1.2.3", "Observation.c"),
         ("GET", "/v1/reports/1/report.pdf", "DiagnosticReport.r"),
+        ("GET", "/v1/reports/1/versions/2/report.pdf", "DiagnosticReport.r"),
         ("POST", "/v1/reports/1/amend", "DiagnosticReport.u"),
         ("GET", "/fhir/Binary/1", "Binary.r"),
         ("HEAD", "/fhir/Binary/1", "Binary.r"),
@@ -109,7 +110,8 @@ def test_operating_is_a_scope_of_its_own() -> None:
 
 
 TLS = {"tls_certificate": "/c", "tls_key": "/k"}
-DICOM = {"dicom_host": "10.0.0.1", "dicom_client_ca": "/ca", "dicom_callers": {"CART": ["10.0.0.0/8"]}}
+DICOM_TLS = {"dicom_tls_certificate": "/c", "dicom_tls_key": "/k", "dicom_tls_ca": "/ca"}
+DICOM = {"dicom_host": "10.0.0.1", **DICOM_TLS, "dicom_callers": {"CART": ["10.0.0.0/8"]}}
 
 
 @pytest.mark.parametrize(
@@ -122,8 +124,9 @@ DICOM = {"dicom_host": "10.0.0.1", "dicom_client_ca": "/ca", "dicom_callers": {"
         ({"tls_key": "/k"}, True, "go together"),
         ({"tls_client_ca": "/ca"}, True, "TLS_CERTIFICATE"),
         ({"dicom_host": "10.0.0.1", **TLS}, True, "DICOM_CALLERS"),
-        ({**DICOM, **TLS, "dicom_callers": {}}, True, "DICOM_CALLERS"),
-        (DICOM, True, "TLS_CERTIFICATE"),
+        ({**DICOM, "dicom_callers": {}}, True, "DICOM_CALLERS"),
+        ({**DICOM, "dicom_tls_ca": None}, True, "DICOM_TLS_CA"),
+        ({"dicom_tls_ca": "/ca"}, True, "DICOM_TLS_KEY"),
     ],
 )
 def test_a_door_that_would_stand_open_does_not_open(given: dict[str, Any], key: bool, says: str) -> None:
@@ -137,7 +140,7 @@ def test_a_door_that_would_stand_open_does_not_open(given: dict[str, Any], key: 
         ({"host": "::1"}, False),
         ({"host": "0.0.0.0", **TLS}, True),
         ({"host": "0.0.0.0", "oidc_issuer": "https://id", "oidc_audience": "us", **TLS}, False),
-        ({**DICOM, **TLS}, False),
+        (DICOM, False),
     ],
 )
 def test_a_door_that_is_guarded_opens(given: dict[str, Any], key: bool) -> None:
