@@ -107,3 +107,41 @@ class AlreadyResolved(EcgError):
     """Somebody has resolved this already; look at what became of it."""
 
     code = "already-resolved"
+
+
+class AccessError(EcgError):
+    """The caller may not do this; it must show another credential, or come later."""
+
+    code = "access"
+
+
+class Unauthenticated(AccessError):
+    """There is no credential, or none that counts; send an API key or a bearer token."""
+
+    code = "unauthenticated"
+
+
+class InvalidCredential(Unauthenticated):
+    """The credential is unknown, expired, revoked or not meant for this service."""
+
+    code = "invalid-credential"
+
+
+class Forbidden(AccessError):
+    """The credential does not reach so far; ask the operator for the scope."""
+
+    code = "forbidden"
+
+    def __init__(self, message: str = "", *, scope: str = "") -> None:
+        super().__init__(message)
+        self.scope = scope
+
+
+class Throttled(AccessError):
+    """Too many requests from this caller; come again later."""
+
+    code = "throttled"
+
+    def __init__(self, message: str = "", *, seconds: int = 60) -> None:
+        super().__init__(message)
+        self.seconds = seconds

@@ -19,6 +19,7 @@ from ecg.errors import Overloaded
 from ecg.payload import Payload
 from ecg.recording import Recording, urgency
 from ecg.report import content_id, identity
+from service.audit import Audit
 from service.declaration import keep
 from service.jobs import Job, Jobs
 from service.logs import bound
@@ -93,7 +94,7 @@ class Intake:
 
     def _accept(self, payload: Payload, issued: datetime) -> tuple[Accepted, ...]:
         if (known := own_report_id(payload.data)) is not None:
-            self.jobs.audit("own-output-dropped", str(known))
+            Audit(self.jobs.database).record("drop own output", str(known))
             return ()
         found = recordings(payload, self.settings)
         self._check_space()

@@ -10,6 +10,7 @@ from psycopg import Connection
 from psycopg.rows import class_row
 from psycopg.types.json import Jsonb
 
+from service.audit import write
 from service.database import Database
 from service.search import Indexed
 
@@ -178,7 +179,7 @@ class Jobs:
                 "attempts = attempts + 1 where report_id = %s and destination = %s",
                 (reference, report_id, destination),
             )
-            _audit(connection, "delivered", f"{report_id} {destination}")
+            write(connection, "deliver", f"{report_id} {destination}", "delivered")
 
     def undelivered(self, report_id: UUID, destination: str, error: str, *, final: bool) -> None:
         """Record why a delivery failed; for good, it becomes a dead letter."""
@@ -188,6 +189,7 @@ class Jobs:
                 "where report_id = %s and destination = %s and state = 'waiting'",
                 ("dead" if final else "waiting", error, report_id, destination),
             )
+            write(connection, "deliver", f"{report_id} {destination}", "dead" if final else "failed")
 
     def quarantined(self, report_id: UUID, destination: str, code: str) -> None:
         """Record that a delivery waits for an operator. Twice does no harm."""
@@ -234,7 +236,7 @@ class Jobs:
                 _queue(connection, INTERPRET, INTERPRET, {"job_id": str(job_id)})
             elif released:
                 _queue_delivery(connection, report_id, destination)
-            _audit(connection, f"quarantine-{resolution}", f"{entry_id} {grounds or ''}".strip())
+            write(connection, f"quarantine-{resolution}", f"{entry_id} {grounds or ''}".strip())
             return True
 
     def retry(self, job_id: UUID) -> int:
@@ -256,7 +258,7 @@ class Jobs:
             for report_id, destination in again:
                 _queue_delivery(connection, report_id, destination)
             if revived or again:
-                _audit(connection, "retried", str(job_id))
+                write(connection, "retry", str(job_id))
             return revived + len(again)
 
     def recover(self) -> int:
@@ -290,7 +292,7 @@ class Jobs:
                 "on conflict (name) do update set live = excluded.live",
                 (destination, live),
             )
-            _audit(connection, "go-live" if live else "shadow", destination)
+            write(connection, "go-live" if live else "shadow", destination)
 
     def live(self) -> set[str]:
         """Return the names of the destinations that are on."""
@@ -305,11 +307,6 @@ class Jobs:
         """
         with self.database.transaction() as connection:
             connection.execute("select 1")
-
-    def audit(self, action: str, subject: str) -> None:
-        """Write down who did what; `subject` is an id or a name of ours, never a patient's."""
-        with self.database.transaction() as connection:
-            _audit(connection, action, subject)
 
 
 def _first(connection: Connection[Any], kind: type[Job], query: str, values: tuple[Any, ...]) -> Job:
@@ -377,7 +374,7 @@ def _confine(
         "insert into twelvelead.quarantine (job_id, report_id, destination, reason) values (%s, %s, %s, %s)",
         (job_id, *delivery, reason),
     )
-    _audit(connection, "quarantined", f"{job_id} {reason}")
+    write(connection, "quarantined", f"{job_id} {reason}")
 
 
 def _hasten(connection: Connection[Any], job: Job) -> None:
@@ -392,7 +389,3 @@ def _hasten(connection: Connection[Any], job: Job) -> None:
             "update procrastinate_jobs set priority = %s where status = 'todo' and args ->> 'job_id' = %s",
             (job.priority, str(raised[0])),
         )
-
-
-def _audit(connection: Connection[Any], action: str, subject: str) -> None:
-    connection.execute("insert into twelvelead.audit (action, subject) values (%s, %s)", (action, subject))

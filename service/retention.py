@@ -11,6 +11,7 @@ from uuid import UUID
 from procrastinate import App
 
 from ecg.errors import Overloaded
+from service.audit import write
 from service.jobs import ERASE, Jobs
 from service.store import Store
 from service.worker import resources
@@ -36,6 +37,17 @@ UNFINISHED: Final = (
     "exists (select from procrastinate_jobs p where p.status in ('todo', 'doing') and p.task_name <> 'deliver' "
     "and (p.args ->> 'job_id' = j.id::text or p.args ->> 'report_id' = j.report_id::text)) as busy "
     "from twelvelead.erasure e join twelvelead.job j on j.id = e.job_id where e.pending "
+)
+
+
+# What an erased report leaves nowhere: its place in the queue, in quarantine, in the search.
+ERASE: Final = (
+    "update twelvelead.job set state = 'erased', error = null where id = any(%s)",
+    "update twelvelead.delivery set state = 'erased' "
+    "where job_id = any(%s) and state in ('waiting', 'dead', 'quarantined')",
+    "update twelvelead.quarantine set resolution = 'discarded', grounds = 'erased', resolved_at = now() "
+    "where job_id = any(%s) and resolution is null",
+    "delete from twelvelead.resource where report_id in (select report_id from twelvelead.job where id = any(%s))",
 )
 
 
@@ -161,14 +173,8 @@ class Retention:
         with self._database.transaction() as connection:
             ids = [job_id for (job_id,) in connection.execute(select.encode(), values)]
             if part.report_at is not None:
-                connection.execute(
-                    "update twelvelead.job set state = 'erased', error = null where id = any(%s)", (ids,)
-                )
-                connection.execute(
-                    "update twelvelead.delivery set state = 'erased' "
-                    "where job_id = any(%s) and state in ('waiting', 'dead', 'quarantined')",
-                    (ids,),
-                )
+                for statement in ERASE:
+                    connection.execute(statement.encode(), (ids,))
             connection.execute(
                 "insert into twelvelead.erasure as e (job_id, payload_at, report_at) "
                 "select unnest(%s::uuid[]), %s, %s on conflict (job_id) do update set pending = true, "
@@ -178,10 +184,8 @@ class Retention:
             )
             named = {"report": part.report_at, "payload": part.payload_at}
             action = "erased " + " ".join(name for name, at in named.items() if at is not None)
-            connection.execute(
-                "insert into twelvelead.audit (action, subject) select %s, unnest(%s::text[])",
-                (action, [f"{job_id} {part.reason}" for job_id in ids]),
-            )
+            for job_id in ids:
+                write(connection, action, f"{job_id} {part.reason}")
         return ids
 
     def _unfinished(self, more: str, values: Sequence[Any] = ()) -> list[_Unfinished]:

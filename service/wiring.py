@@ -4,12 +4,12 @@ Each part's libraries are loaded when it is first asked for: a listener's proces
 """
 
 from dataclasses import dataclass
-from datetime import UTC, datetime
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from ecg.errors import ModelRefused, SetupError
+from service.audit import Audit
 from service.blobs import Blobs
 from service.commitments import DatabaseInbox
 from service.database import Database
@@ -17,7 +17,7 @@ from service.destinations import Named, Site, read_destinations
 from service.gauges import Gauges
 from service.intake import Intake
 from service.jobs import Jobs
-from service.logs import bound
+from service.keys import Keys
 from service.metrics import Metrics
 from service.readiness import Readiness, check_workers
 from service.retention import Policy, Retention, schedule
@@ -136,20 +136,24 @@ class Service:
         from adapters.fhir.frame import FhirSettings
 
         site = Site(self.settings.ae_title, FhirSettings(self.settings.patient_systems), self.commitments)
-        return read_destinations(self.settings.destinations, site)
+        return read_destinations(self.settings.destination, site)
+
+    @cached_property
+    def keys(self) -> Keys:
+        """The API keys of devices."""
+        return Keys(self.database)
+
+    @cached_property
+    def audit(self) -> Audit:
+        """The audit trail."""
+        return Audit(self.database)
 
     @cached_property
     def listener(self) -> "Listener":
         """The DICOM listener, not started."""
-        from adapters.dicom.listener import Listener
-        from service.listening import listener_settings
+        from service.dicom_door import build_listener
 
-        return Listener(
-            listener_settings(self.settings),
-            lambda payload: self.intake.accept(payload, datetime.now(UTC), "dicom"),
-            self.commitments.put,
-            lambda number: bound(door="dicom", association=number),
-        )
+        return build_listener(self.intake, self.commitments)
 
     @cached_property
     def router(self) -> "CardRouter":

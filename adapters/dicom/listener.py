@@ -90,12 +90,27 @@ class ListenerSettings:
         return any(source in network for network in self.callers.get(title.strip(), ()))
 
 
+@dataclass(frozen=True)
+class Surroundings:
+    """What goes around what callers ask.
+
+    Attributes:
+        association: entered in an association's thread for as long as it lasts; it gets the association's number.
+        caller: entered around each request; it gets the caller's AE title.
+        refused: gets the reason of each refusal that is the listener's own, not of `accept`.
+    """
+
+    association: Callable[[int], AbstractContextManager[object]] = nullcontext
+    caller: Callable[[str], AbstractContextManager[object]] = nullcontext
+    refused: Callable[[str], object] = lambda reason: None
+
+
 class Listener:
     """Hands on what callers store, each object in its association's thread, and answers when that has returned.
 
     `accept` gets every object as a DICOM file in the transfer syntax it came in. Its error becomes the status of the
     answer; Success is sent after it has returned. `committed` gets storage commitments; without it none is taken.
-    `around` is entered in an association's thread for as long as it lasts; it gets the association's number.
+    `surroundings` go around the threads of associations and the requests of callers.
     """
 
     def __init__(
@@ -103,12 +118,13 @@ class Listener:
         settings: ListenerSettings,
         accept: Callable[[Payload], object],
         committed: Callable[[Commitment], object] | None = None,
-        around: Callable[[int], AbstractContextManager[object]] = nullcontext,
+        surroundings: Surroundings = Surroundings(),
     ) -> None:
         self._settings = settings
+        self._within, self._refused = surroundings.caller, surroundings.refused
         self._accept = accept
         self._committed = committed
-        self._around = around
+        self._around = surroundings.association
         self._server: Server | None = None
         self._thread: Thread | None = None
 
@@ -191,6 +207,8 @@ class Listener:
             association.is_rejected = True
             association.acse.send_reject(*CALLER_UNKNOWN)
             association.kill()
+            with self._within(title):
+                self._refused("caller-unknown")
 
     def _store(self, event: Event) -> Dataset:
         """Hand on an object (PS3.4 B.2.3, PS3.7 9.1.1)."""
@@ -198,15 +216,8 @@ class Listener:
         try:
             stream: Any = event.request.DataSet  # type: ignore[union-attr]
             size = 0 if stream is None else stream.getbuffer().nbytes
-            if event.request.AffectedSOPClassUID != event.context.abstract_syntax:
-                status, comment = statuses.CLASS_NOT_SUPPORTED, "not the class of the context"
-            elif size > self._settings.bounds.most_bytes:
-                status, comment = statuses.OUT_OF_RESOURCES, f"more than {self._settings.bounds.most_bytes} bytes"
-            elif size == 0:
-                raise MalformedPayload("There is no dataset.")
-            else:
-                self._accept(Payload(event.encoded_dataset(), "application/dicom"))
-                status, comment = statuses.SUCCESS, ""
+            with self._within(str(event.assoc.requestor.ae_title)):
+                status, comment = self._taken(event, size)
         except Exception as error:
             status = statuses.status_of(error)
             comment = error.code if isinstance(error, EcgError) else "failed"
@@ -214,6 +225,20 @@ class Listener:
                 _LOG.error("C-STORE failed: %s.", type(error).__name__)
         _LOG.info("C-STORE from %s, %d bytes: 0x%04X %s", event.assoc.requestor.ae_title, size, status, comment)
         return statuses.answer(status, "" if status == statuses.SUCCESS else comment)
+
+    def _taken(self, event: Event, size: int) -> tuple[int, str]:
+        """Hand on an object, or refuse it; return the status of the answer and its comment."""
+        if event.request.AffectedSOPClassUID != event.context.abstract_syntax:
+            self._refused("class-not-supported")
+            return statuses.CLASS_NOT_SUPPORTED, "not the class of the context"
+        if size > self._settings.bounds.most_bytes:
+            self._refused("too-large")
+            return statuses.OUT_OF_RESOURCES, f"more than {self._settings.bounds.most_bytes} bytes"
+        if size == 0:
+            self._refused(MalformedPayload.code)
+            raise MalformedPayload("There is no dataset.")
+        self._accept(Payload(event.encoded_dataset(), "application/dicom"))
+        return statuses.SUCCESS, ""
 
     def _commit(self, event: Event) -> tuple[int, None]:
         """Hand on a storage commitment (PS3.4 J.3.3, PS3.7 10.1.1)."""

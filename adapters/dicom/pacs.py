@@ -38,6 +38,7 @@ LATER: Final = frozenset({0x0110, 0x0213, *range(0xA700, 0xA800)})
 # PS3.3 C.14, Failure Reason: SOP Class Not Supported, Class/Instance Conflict. The others pass with a repeat.
 FOR_GOOD: Final = frozenset({0x0122, 0x0119})
 RESULTS: Final = (ENCAPSULATED_PDF, SECONDARY_CAPTURE)
+VERIFICATION: Final = "1.2.840.10008.1.1"  # PS3.4 A.4
 # PS3.8 9.3.4, Result of A-ASSOCIATE-RJ.
 REJECTED_FOR_GOOD: Final = 1
 
@@ -144,6 +145,18 @@ class PacsDestination:
         with self._association((PUSH_MODEL,)) as association:
             word = self._asked(association, report, objects)
         self._confirm(word, report, objects)
+
+    def check(self) -> None:
+        """Ask the PACS for an echo (PS3.4 annex A).
+
+        Raises:
+            Unreachable: it gives none, for now.
+            Refused: it rejects us for good, or does not take what is to be sent.
+        """
+        with self._association(VERIFICATION) as association:
+            status = association.send_c_echo().get("Status")
+        if status != SUCCESS:
+            raise Unreachable("The PACS does not answer to C-ECHO with Success.")
 
     @contextmanager
     def _association(self, wanted: Sequence[str]) -> Iterator[Association]:

@@ -1,4 +1,4 @@
-"""TLS for DICOM associations."""
+"""TLS as a listener speaks it, for DICOM associations and for HTTP."""
 
 import ssl
 from dataclasses import dataclass
@@ -35,7 +35,7 @@ def server_context(files: TlsFiles) -> ssl.SSLContext:
             context.load_verify_locations(files.ca)
             context.verify_mode = ssl.CERT_REQUIRED
     except OSError as error:  # ssl.SSLError among them
-        raise SetupError("The TLS certificate, key or CA of the DICOM listener cannot be loaded.") from error
+        raise SetupError("A listener's TLS certificate, key or clients' CA cannot be loaded, or do not fit.") from error
     return context
 
 

@@ -1,6 +1,7 @@
 """The HTTP application: routes, health, and every refusal in one form."""
 
 import logging
+from functools import partial
 from http import HTTPStatus
 from typing import Final
 from uuid import UUID, uuid4
@@ -14,14 +15,16 @@ from starlette.middleware.trustedhost import TrustedHostMiddleware
 
 from ecg.errors import EcgError
 from service.api import dicomweb, fhir, metrics, quarantine, reports
+from service.api.doorkeeper import Doorkeeper
 from service.api.problems import of_error, problem
+from service.api.rates import Rates
+from service.audit import Audit
+from service.callers import build_gate
 from service.intake import Intake
 from service.logs import bound, named
 from service.readiness import Readiness
 from service.release import RELEASE
 
-# A page in a browser may not reach a loopback service under a name of its own (DNS rebinding).
-HOSTS: Final = ["localhost", "127.0.0.1", "[::1]"]
 REQUEST_ID: Final = "X-Request-Id"
 
 log = logging.getLogger(__name__)
@@ -37,7 +40,8 @@ def build_app(intake: Intake, readiness: Readiness | None = None) -> FastAPI:
         docs_url=None,  # the page would load scripts from elsewhere
         redoc_url=None,
     )
-    app.add_middleware(TrustedHostMiddleware, allowed_hosts=HOSTS)
+    # A page in a browser may not reach the service under a name of its own (DNS rebinding).
+    app.add_middleware(TrustedHostMiddleware, allowed_hosts=list(intake.settings.hosts), www_redirect=False)
     app.include_router(reports.routes(intake, parts.draining))
     app.include_router(fhir.routes(intake, parts.draining))
     app.include_router(quarantine.routes(intake))
@@ -76,7 +80,14 @@ def build_app(intake: Intake, readiness: Readiness | None = None) -> FastAPI:
         answer.headers.update(error.headers or {})
         return answer
 
-    app.middleware("http")(_guard)
+    gate = build_gate(intake.settings, intake.jobs.database)
+    doorkeeper = Doorkeeper(gate, Audit(intake.jobs.database), Rates(intake.settings.rate), app.router.routes)
+
+    @app.middleware("http")
+    async def door(request: Request, answer: RequestResponseEndpoint) -> Response:
+        # Guarded twice: what fails in a route is an answer that the doorkeeper writes down, and it may fail itself.
+        return await _guard(request, partial(doorkeeper, answer=partial(_guard, answer=answer)))
+
     return app
 
 

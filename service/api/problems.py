@@ -8,15 +8,20 @@ from fastapi import Request
 from fastapi.responses import Response
 
 from ecg.errors import (
+    AccessError,
     AlreadyResolved,
     AmbiguousPayload,
     EcgError,
+    Forbidden,
+    InvalidCredential,
     InvalidQuery,
     MalformedPayload,
     Overloaded,
     PayloadError,
     SetupError,
+    Throttled,
     TooLarge,
+    Unauthenticated,
     UnknownFormat,
 )
 
@@ -49,6 +54,9 @@ STATUS: Final[dict[type[EcgError], HTTPStatus]] = {
     TooLarge: HTTPStatus.REQUEST_ENTITY_TOO_LARGE,
     TooSlow: HTTPStatus.REQUEST_TIMEOUT,
     NotAcceptable: HTTPStatus.NOT_ACCEPTABLE,
+    Unauthenticated: HTTPStatus.UNAUTHORIZED,
+    Throttled: HTTPStatus.TOO_MANY_REQUESTS,
+    AccessError: HTTPStatus.FORBIDDEN,
     Overloaded: HTTPStatus.SERVICE_UNAVAILABLE,
     AlreadyResolved: HTTPStatus.CONFLICT,
     SetupError: HTTPStatus.INTERNAL_SERVER_ERROR,
@@ -72,13 +80,23 @@ ISSUE: Final = {
 RETRY_AFTER: Final = "30"  # seconds
 PROBLEM: Final = "application/problem+json"
 FHIR: Final = "application/fhir+json"
+REALM: Final = 'Bearer realm="twelvelead"'
+# R4 code system issue-type.
+ISSUES: Final = {
+    HTTPStatus.UNAUTHORIZED: "login",
+    HTTPStatus.FORBIDDEN: "forbidden",
+    HTTPStatus.NOT_FOUND: "not-found",
+    HTTPStatus.TOO_MANY_REQUESTS: "throttled",
+}
 
 
 def of_error(request: Request, error: EcgError) -> Response:
     """Answer an error of ours."""
     status = next(STATUS[kind] for kind in type(error).__mro__ if kind in STATUS)
     more = {"declare": list(error.declare)} if isinstance(error, AmbiguousPayload) else {}
-    return problem(request, status, error.code, str(error), **more)
+    answer = problem(request, status, error.code, str(error), **more)
+    answer.headers.update(_challenge(error))
+    return answer
 
 
 def problem(request: Request, status: HTTPStatus, code: str, detail: str, **more: Any) -> Response:
@@ -93,6 +111,17 @@ def problem(request: Request, status: HTTPStatus, code: str, detail: str, **more
                 "detail": detail, **more}  # fmt: skip
         media_type = PROBLEM
     return Response(json.dumps(body), status, headers, media_type)
+
+
+def _challenge(error: EcgError) -> dict[str, str]:
+    """Return the headers that say what would be taken (RFC 6750, 3) and when to come again (RFC 9110, 10.2.3)."""
+    if isinstance(error, InvalidCredential):
+        return {"WWW-Authenticate": f'{REALM}, error="invalid_token"'}
+    if isinstance(error, Unauthenticated):
+        return {"WWW-Authenticate": REALM}
+    if isinstance(error, Forbidden) and error.scope:
+        return {"WWW-Authenticate": f'{REALM}, error="insufficient_scope", scope="{error.scope}"'}
+    return {"Retry-After": str(error.seconds)} if isinstance(error, Throttled) else {}
 
 
 def outcome(severity: str, kind: str, code: str, detail: str) -> dict[str, Any]:

@@ -6,6 +6,8 @@ from typing import Annotated
 
 import typer
 
+from service.cli.access import audit_app, keys_app
+from service.cli.configure import config_app
 from service.cli.erase import erase
 from service.cli.errors import errors_told
 from service.cli.operate import destinations_app, jobs_app
@@ -20,6 +22,9 @@ app = typer.Typer(
 app.add_typer(jobs_app, name="jobs")
 app.add_typer(destinations_app, name="destinations")
 app.add_typer(quarantine_app, name="quarantine")
+app.add_typer(keys_app, name="keys")
+app.add_typer(audit_app, name="audit")
+app.add_typer(config_app, name="config")
 
 
 @app.command()
@@ -42,14 +47,14 @@ def read(
 
 @app.command()
 def serve(
-    host: Annotated[str | None, typer.Option(help="Loopback address to listen on. [TWELVELEAD_HOST]")] = None,
+    host: Annotated[str | None, typer.Option(help="Address of the HTTP listener. [TWELVELEAD_HOST]")] = None,
     port: Annotated[int | None, typer.Option(help="Port of the HTTP listener. [TWELVELEAD_PORT]")] = None,
     dicom_port: Annotated[int | None, typer.Option(help="Port of the DICOM listener. [TWELVELEAD_DICOM_PORT]")] = None,
     role: Annotated[
         list[str] | None, typer.Option(help="What this process does: http, dicom or work; several by repeating.")
     ] = None,
 ) -> None:
-    """Listen on loopback by HTTP and DICOM, read what comes, deliver what was read."""
+    """Listen by HTTP and DICOM, on loopback by default; read what comes, deliver what was read."""
     from service.logs import set_up_logs
     from service.settings import load_settings
 
@@ -95,11 +100,18 @@ def formats() -> None:
 
 
 @app.callback(invoke_without_command=True)
-def main(version: Annotated[bool, typer.Option("--version", help="Print the version.")] = False) -> None:
+def main(
+    version: Annotated[bool, typer.Option("--version", help="Print the version.")] = False,
+    config: Annotated[Path | None, typer.Option(help="TOML file of settings. [TWELVELEAD_CONFIG]")] = None,
+) -> None:
     """Read ECGs and report on them. Not a cleared medical device: for research and evaluation only."""
     from service.logs import set_up_logs
 
     set_up_logs()
+    if config is not None:
+        from service.settings import name_config
+
+        name_config(config)
     if version:
         from service.release import RELEASE
 

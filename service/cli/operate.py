@@ -1,5 +1,7 @@
 """`twelvelead jobs` and `twelvelead destinations`: what an operator asks and does."""
 
+import os
+import pwd
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Annotated
@@ -19,6 +21,7 @@ destinations_app = typer.Typer(help="Where reports go; each is off until it is t
 @contextmanager
 def opened() -> Iterator["Service"]:
     """Give a service by the settings; errors are told as the command's."""
+    from service.audit import Actor, acting
     from service.logs import set_up_logs
     from service.settings import load_settings
     from service.wiring import Service
@@ -28,9 +31,18 @@ def opened() -> Iterator["Service"]:
         set_up_logs(settings.log_format, settings.log_level)
         service = Service(settings)
         try:
-            yield service
+            with acting(Actor(f"operator:{_operator()}", "cli")):
+                yield service
         finally:
             service.database.close()
+
+
+def _operator() -> str:
+    """Return the account by which the command runs, for the audit trail."""
+    try:
+        return pwd.getpwuid(os.geteuid()).pw_name
+    except KeyError:  # a container's account may have no name
+        return str(os.geteuid())
 
 
 @jobs_app.command("list")

@@ -6,6 +6,7 @@ import logging
 import os
 import signal
 import socket
+import ssl
 import sys
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -14,6 +15,8 @@ from typing import TYPE_CHECKING, Final
 
 import typer
 
+from ecg.errors import SetupError
+from service.callers import open_doors
 from service.settings import Settings
 from service.wiring import Service
 
@@ -30,10 +33,12 @@ def serve(settings: Settings) -> None:
     """Do what the roles say until the process is told to stop; what is in hand is finished.
 
     Raises:
-        SetupError: models, database or data directory are not in order.
+        SetupError: models, database or data directory are not in order, or a door would stand open.
     """
     service, roles = Service(settings), settings.roles
     try:
+        if missing := open_doors(settings, lambda: service.keys.any_counts()):
+            raise SetupError(" ".join(missing))
         _prepare(service)
         with contextlib.ExitStack() as stack:
             door = stack.enter_context(_door(settings)) if "http" in roles else None
@@ -58,7 +63,8 @@ def _prepare(service: Service) -> None:
 def _door(settings: Settings) -> Iterator[socket.socket]:
     family, name = (socket.AF_INET6, f"[{settings.host}]") if ":" in settings.host else (socket.AF_INET, settings.host)
     with socket.create_server((settings.host, settings.port), family=family) as door:
-        address = f"http://{name}:{door.getsockname()[1]}/"
+        scheme = "https" if settings.tls_certificate else "http"
+        address = f"{scheme}://{name}:{door.getsockname()[1]}/"
         typer.echo(f"Twelvelead listens on {address} ; it keeps its data in {settings.data}")
         yield door
 
@@ -118,10 +124,29 @@ def _server(service: Service) -> "uvicorn.Server":
         def capture_signals(self) -> Iterator[None]:
             yield
 
-    app = build_app(service.intake, service.readiness)
+    app, tls = build_app(service.intake, service.readiness), _tls(service.settings)
     # What waits for its report ends with 202 when the process drains; what else is under way gets this long.
     drain = max(1, int(service.settings.drain_seconds / 2))
-    return Server(uvicorn.Config(app, access_log=False, log_config=None, timeout_graceful_shutdown=drain))
+    return Server(
+        uvicorn.Config(
+            app,
+            access_log=False,
+            log_config=None,
+            timeout_graceful_shutdown=drain,
+            proxy_headers=False,  # who asks is who is connected, whatever a header says
+            server_header=False,
+            ssl_context_factory=(lambda *_: tls) if tls else None,
+        )
+    )
+
+
+def _tls(settings: Settings) -> ssl.SSLContext | None:
+    """Return how HTTPS is spoken, None for plain HTTP."""
+    if settings.tls_certificate is None or settings.tls_key is None:
+        return None
+    from adapters.dicom.tls import TlsFiles, server_context
+
+    return server_context(TlsFiles(settings.tls_certificate, settings.tls_key, settings.tls_client_ca))
 
 
 async def _work(service: Service, drain: float) -> None:

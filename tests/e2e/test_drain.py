@@ -38,7 +38,7 @@ class Site:
     def env(self) -> dict[str, str]:
         return os.environ | {
             "TWELVELEAD_DATA": str(self.at / "data"),
-            "TWELVELEAD_DESTINATIONS": str(self.at / "destinations.toml"),
+            "TWELVELEAD_CONFIG": str(self.at / "destinations.toml"),
             "TWELVELEAD_DRAIN_SECONDS": str(self.drain),
         }
 

@@ -133,7 +133,7 @@ def main(place: Path) -> dict[str, Any]:
         )
         env = os.environ | {
             "TWELVELEAD_DATA": str(place / "data"),
-            "TWELVELEAD_DESTINATIONS": str(place / "destinations.toml"),
+            "TWELVELEAD_CONFIG": str(place / "destinations.toml"),
             "TWELVELEAD_PATIENT_SYSTEMS": json.dumps({"": PATIENT_SYSTEM}),
         }
         for name in ("ward", "pacs", "refusing", "gone", "ehr"):

@@ -108,7 +108,7 @@ def main(place: Path) -> dict[str, Any]:
         (place / "destinations.toml").write_text(DESTINATIONS.format(place=place, ehr=ehr))
         env = os.environ | {
             "TWELVELEAD_DATA": str(place / "data"),
-            "TWELVELEAD_DESTINATIONS": str(place / "destinations.toml"),
+            "TWELVELEAD_CONFIG": str(place / "destinations.toml"),
             "TWELVELEAD_PATIENT_SYSTEMS": json.dumps({"": PATIENT_SYSTEM}),
         }
         for name in ("ward", "pacs", "ehr"):

@@ -24,7 +24,7 @@ from pynetdicom.association import Association
 from adapters.dicom.associations import Bounds
 from adapters.dicom.codes import TRANSFER_SYNTAXES
 from adapters.dicom.commitment import PUSH_MODEL, PUSH_MODEL_INSTANCE, Commitment
-from adapters.dicom.listener import STORAGE_CLASSES, VERIFICATION, Listener, ListenerSettings
+from adapters.dicom.listener import STORAGE_CLASSES, VERIFICATION, Listener, ListenerSettings, Surroundings
 from adapters.dicom.statuses import STATUSES, status_of
 from adapters.dicom.tls import TlsFiles
 from adapters.readers import read
@@ -253,7 +253,7 @@ def test_each_association_has_a_number_around_all_that_its_thread_does() -> None
         said.append(f"accept {threading.current_thread().name}")
 
     ecg = to_bytes(twelve_lead_dataset(square_wave()))
-    with Listener(SETTINGS, accept, around=around) as listener:
+    with Listener(SETTINGS, accept, surroundings=Surroundings(around)) as listener:
         for _ in range(2):
             send(listener, ecg)
     thread = "AcceptorThread"

@@ -123,15 +123,6 @@ def test_what_the_queue_lost_is_queued_again_once(jobs: Jobs, database: Database
     assert sorted(queue for queue, _ in queued(database)) == ["deliver:ehr", "interpret"]
 
 
-def test_the_audit_trail_is_never_changed(jobs: Jobs, database: Database) -> None:
-    jobs.audit("tested", "this")
-    with database.transaction() as connection:
-        connection.execute("update twelvelead.audit set subject = 'that'")
-        connection.execute("delete from twelvelead.audit")
-        said = connection.execute("select subject from twelvelead.audit where action = 'tested'").fetchall()
-    assert said == [("this",)]
-
-
 def test_a_database_that_is_there_is_migrated_once(database: Database, tmp_path: Path) -> None:
     again = Database(database.url, tmp_path)
     with again.transaction() as connection:
