@@ -41,7 +41,7 @@ UNFINISHED: Final = (
 
 
 # What an erased report leaves nowhere: its place in the queue, in quarantine, in the search.
-ERASE: Final = (
+FORGET: Final = (
     "update twelvelead.job set state = 'erased', error = null where id = any(%s)",
     "update twelvelead.delivery set state = 'erased' "
     "where job_id = any(%s) and state in ('waiting', 'dead', 'quarantined')",
@@ -173,7 +173,7 @@ class Retention:
         with self._database.transaction() as connection:
             ids = [job_id for (job_id,) in connection.execute(select.encode(), values)]
             if part.report_at is not None:
-                for statement in ERASE:
+                for statement in FORGET:
                     connection.execute(statement.encode(), (ids,))
             connection.execute(
                 "insert into twelvelead.erasure as e (job_id, payload_at, report_at) "

@@ -148,7 +148,7 @@ def _interactions(paths: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
 def routed() -> dict[str, Any]:
     """Return the paths of the FHIR face, as OpenAPI lists them."""
     app = FastAPI()
-    app.include_router(fhir.routes(cast(Any, None)))  # nobody is asked anything
+    app.include_router(fhir.routes(cast(Any, None), bool))  # nobody is asked anything
     paths: dict[str, Any] = app.openapi()["paths"]
     return paths
 

@@ -17,7 +17,8 @@ from service.scopes import OPERATE, is_scope, suffices
 from service.settings import Settings
 
 PAGE = Path(__file__).parents[3] / "docs" / "access.md"
-APP = build_app(cast(Any, SimpleNamespace(settings=Settings(), store=None, jobs=SimpleNamespace(database=None))))
+NOBODY = SimpleNamespace(check=None, database=None)
+APP = build_app(cast(Any, SimpleNamespace(settings=Settings(), store=NOBODY, jobs=NOBODY, metrics=None)))
 ROUTED = sorted(
     {
         (method, re.sub(r"\{[^}]*\}", "Type", route.path))
