@@ -60,6 +60,9 @@ crash: $(VENV)/.developer ## Kill the service and its database again and again u
 docs: $(VENV)/.developer ## Write the generated pages anew
 	@$(BIN)/python -m tools.document_settings > docs/configuration.md
 	@$(BIN)/python -m tools.document_models > docs/model-card.md
+	@$(BIN)/python -m tools.document_metrics > out.md && mv out.md docs/operation.md
+	@$(BIN)/python -m tools.document_dicom > docs/conformance/dicom.md
+	@$(BIN)/python -m tools.document_fhir > docs/conformance/fhir.md
 
 clean: ## Remove what was set up and made here
 	rm -rf $(VENV) .peers out build *.egg-info .mypy_cache .ruff_cache .pytest_cache .hypothesis

@@ -56,6 +56,20 @@ class FolderDestination:
             raise Unreachable("The folder does not take the report.") from error
         return Receipt(self._name, home.name)
 
+    def check(self) -> None:
+        """Look whether the folder takes anything.
+
+        Raises:
+            Unreachable: it does not.
+        """
+        probe = self._at / f"{DRAFT}{uuid4().hex}"
+        try:
+            self._at.mkdir(mode=0o700, parents=True, exist_ok=True)
+            probe.mkdir(mode=0o700)
+            probe.rmdir()
+        except OSError as error:
+            raise Unreachable("The folder takes nothing.") from error
+
     def _files(self, report: Report) -> dict[str, bytes]:
         files = {PDF: report.pdf, BUNDLE: encode(report, self._settings)}
         files |= {f"{picture.name}.png": picture.png for picture in report.pictures}

@@ -3,12 +3,13 @@
 from typing import Final
 
 from adapters.dicom.waveform import WaveformReader
+from adapters.fhir.reader import ObservationReader
 from ecg.errors import EcgError, MalformedPayload, UnknownFormat
 from ecg.payload import Payload
 from ecg.ports import Reader
 from ecg.recording import Recording
 
-READERS: Final[tuple[Reader, ...]] = (WaveformReader(),)
+READERS: Final[tuple[Reader, ...]] = (WaveformReader(), ObservationReader())
 
 
 def read(payload: Payload) -> tuple[Recording, ...]:

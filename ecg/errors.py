@@ -43,6 +43,18 @@ class AmbiguousPayload(PayloadError):
         self.declare = declare
 
 
+class TooLarge(PayloadError):
+    """The payload is larger than is taken here; send it in parts."""
+
+    code = "too-large"
+
+
+class InvalidQuery(EcgError):
+    """The question cannot be answered as it is put; whoever asks must change it."""
+
+    code = "invalid-query"
+
+
 class Overloaded(EcgError):
     """It cannot be kept safe now; send it again later."""
 
@@ -102,3 +114,53 @@ class Refused(DeliveryError):
     def __init__(self, message: str = "", *, partly: bool = False) -> None:
         super().__init__(message)
         self.partly = partly
+
+
+class Unidentified(Refused):
+    """The destination does not surely know whose report it is; an operator must find out. The message is a code."""
+
+    code = "unidentified"
+
+
+class AlreadyResolved(EcgError):
+    """Somebody has resolved this already; look at what became of it."""
+
+    code = "already-resolved"
+
+
+class AccessError(EcgError):
+    """The caller may not do this; it must show another credential, or come later."""
+
+    code = "access"
+
+
+class Unauthenticated(AccessError):
+    """There is no credential, or none that counts; send an API key or a bearer token."""
+
+    code = "unauthenticated"
+
+
+class InvalidCredential(Unauthenticated):
+    """The credential is unknown, expired, revoked or not meant for this service."""
+
+    code = "invalid-credential"
+
+
+class Forbidden(AccessError):
+    """The credential does not reach so far; ask the operator for the scope."""
+
+    code = "forbidden"
+
+    def __init__(self, message: str = "", *, scope: str = "") -> None:
+        super().__init__(message)
+        self.scope = scope
+
+
+class Throttled(AccessError):
+    """Too many requests from this caller; come again later."""
+
+    code = "throttled"
+
+    def __init__(self, message: str = "", *, seconds: int = 60) -> None:
+        super().__init__(message)
+        self.seconds = seconds

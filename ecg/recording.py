@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass, field, replace
 from datetime import date, datetime, tzinfo
-from typing import Final
+from typing import Final, Literal, get_args
 
 import numpy as np
 from numpy.typing import NDArray
@@ -16,6 +16,9 @@ MIN_SECONDS: Final = 2.5
 # Surface ECGs stay within a few mV; electrode offsets within 300 mV (IEC 60601-2-25, 201.12.4.105). Beyond that the
 # unit is wrong or the object is no ECG.
 MAX_MILLIVOLT: Final = 400.0
+# R4 valueset-request-priority.html, from what may wait to what may not.
+Priority = Literal["routine", "urgent", "asap", "stat"]
+PRIORITIES: Final[tuple[Priority, ...]] = get_args(Priority)
 
 
 @dataclass(frozen=True, eq=False)
@@ -84,7 +87,10 @@ class Patient:
 
 @dataclass(frozen=True)
 class Order:
-    """What the recording was made for: identifiers of order, visit and study. No field shows in a repr."""
+    """What the recording was made for: identifiers of order, visit and study. No field shows in a repr.
+
+    `priority` is None where nobody said.
+    """
 
     accession_number: str | None = field(default=None, repr=False)
     accession_issuer: str | None = field(default=None, repr=False)
@@ -92,6 +98,27 @@ class Order:
     filler_number: str | None = field(default=None, repr=False)
     admission_id: str | None = field(default=None, repr=False)
     study_uid: str | None = field(default=None, repr=False)
+    priority: Priority | None = field(default=None, repr=False)
+
+
+def urgency(*orders: Order | None) -> int:
+    """Return the place in PRIORITIES of the most urgent of these orders; one that says nothing is routine."""
+    said = [each.priority for each in orders if each is not None]
+    return max((PRIORITIES.index(each) for each in said if each is not None), default=0)
+
+
+@dataclass(frozen=True)
+class Study:
+    """What the source says of the recording's study beside its UID, which the order names. No field shows in a repr.
+
+    `date` and `time` are as DICOM writes them: DA and TM of PS3.5 6.2.
+    """
+
+    id: str | None = field(default=None, repr=False)
+    date: str | None = field(default=None, repr=False)
+    time: str | None = field(default=None, repr=False)
+    description: str | None = field(default=None, repr=False)
+    referring_physician: str | None = field(default=None, repr=False)
 
 
 @dataclass(frozen=True)
@@ -120,6 +147,7 @@ class Provenance:
         digitised: whether the signal was recovered from a picture.
         series_uid, instance_uid: the source object's DICOM UIDs, where it has some.
         notes: choices the reader had to make, as sentences for the report.
+        class_uid: the source object's SOP Class UID, where it has one.
     """
 
     reader: str
@@ -127,6 +155,7 @@ class Provenance:
     series_uid: str | None = field(default=None, repr=False)
     instance_uid: str | None = field(default=None, repr=False)
     notes: tuple[str, ...] = ()
+    class_uid: str | None = field(default=None, repr=False)
 
 
 @dataclass(frozen=True)
@@ -145,6 +174,7 @@ class Recording:
     filters: Filters = Filters()
     device: Device = Device()
     statements: tuple[str, ...] = field(default=(), repr=False)
+    study: Study = Study()
 
     @property
     def age(self) -> float | None:

@@ -108,14 +108,25 @@ def identity(recording: Recording) -> UUID:
 
     A C-STORE changes the bytes of an object (PS3.8 leaves the transfer syntax to the association), never these.
     """
-    waveform, patient, at = recording.waveform, recording.patient, recording.acquired_at
+    patient = recording.patient
+    return uuid5(NAMESPACE, json.dumps([patient.issuer, patient.id, *_content(recording)]))
+
+
+def content_id(recording: Recording) -> UUID:
+    """Return the id of what was recorded and when, whoever's it is: by it, another patient is told from another ECG."""
+    return uuid5(NAMESPACE, json.dumps(["content", *_content(recording)]))
+
+
+def _content(recording: Recording) -> tuple[str | None, str]:
+    """Return the time of acquisition, and the digest of the decoded samples, leads and fs."""
+    waveform, at = recording.waveform, recording.acquired_at
     order = sorted(range(len(waveform.leads)), key=waveform.leads.__getitem__)
     content = hashlib.sha256(json.dumps([sorted(waveform.leads), float(waveform.fs)]).encode())
     # In whole nanovolts, so that rounding in one encoding or another makes no other ECG of it.
     nanovolts = np.rint(waveform.signal[order].astype(np.float64) * 1e6)
     content.update(np.where(np.isnan(nanovolts), MISSING, nanovolts).astype("<i8").tobytes())
     when = (at.astimezone(UTC) if at and at.tzinfo else at).isoformat() if at else None
-    return uuid5(NAMESPACE, json.dumps([patient.issuer, patient.id, when, content.hexdigest()]))
+    return when, content.hexdigest()
 
 
 def report_id(recording: Recording, *, models: str, release: str, settings: str = "") -> UUID:

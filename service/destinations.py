@@ -1,7 +1,7 @@
-"""The destinations of a site, from its TOML file. Each kind's libraries are loaded only where it is used."""
+"""The destinations of a site, from the tables of its settings. Each kind's libraries are loaded where it is used."""
 
-import tomllib
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
@@ -13,7 +13,9 @@ from ecg.errors import SetupError
 from ecg.ports import Destination
 
 if TYPE_CHECKING:
-    from adapters.fhir.oauth import TokenSource
+    from adapters.dicom.pacs import PacsDestination
+    from adapters.exchange import Wire
+    from adapters.oauth import TokenSource
 
 
 @dataclass(frozen=True)
@@ -53,81 +55,138 @@ class Folder(_Table):
         return FolderDestination(self.directory, self.name, site.fhir)
 
 
-class Pacs(_Table):
-    """The report as Encapsulated PDF and its ECG as Secondary Capture, into the study of the recording."""
+class _Client(_Table):
+    """A destination over HTTP that may ask for access tokens."""
 
-    kind: Literal["pacs"]
-    host: str
-    port: int
-    ae_title: str
-    commitment: bool = True
-    tls_ca: Path | None = None
-    tls_certificate: Path | None = None
-    tls_key: Path | None = None
-
-    def build(self, site: Site) -> Destination:
-        """Build the destination."""
-        from adapters.dicom.pacs import PacsDestination, PacsSettings, tls_context
-
-        tls = tls_context(self.tls_ca, self.tls_certificate, self.tls_key) if self.tls_ca else None
-        settings = PacsSettings(self.host, self.port, self.ae_title, site.ae_title, commitment=self.commitment, tls=tls)
-        return PacsDestination(self.name, settings, site.inbox)
-
-
-class Ehr(_Table):
-    """A FHIR R4 server that takes transactions, or single creates."""
-
-    kind: Literal["ehr"]
-    base_url: str
-    transaction: bool = True
     client_id: str = ""
     secret_file: Path | None = None
     key_file: Path | None = None
     key_id: str = ""
     algorithm: Literal["RS384", "ES384"] = "RS384"
     token_url: str = ""
+    secret_method: Literal["client_secret_basic", "client_secret_post"] = "client_secret_basic"  # noqa: S105
+    scopes: tuple[str, ...] = ()
+    connect_seconds: float = Field(default=10.0, gt=0)
 
-    def build(self, site: Site) -> Destination:
-        """Build the destination."""
-        from adapters.fhir.ehr import EhrDestination, EhrSettings
+    def tokens(self, base_url: str, scopes: tuple[str, ...], wire: "Wire") -> "TokenSource | None":
+        """Return where access tokens come from; None where nobody asks for one.
 
-        settings = EhrSettings(self.name, self.base_url, site.fhir, transaction=self.transaction)
-        return EhrDestination(settings, self._tokens() if self.client_id else None)
+        Raises:
+            ValueError: there is nothing by which the client could prove itself.
+        """
+        from adapters.oauth import ClientCredentials, ClientKey, ClientSecret, OAuthSettings
 
-    def _tokens(self) -> "TokenSource":
-        from adapters.fhir.oauth import ClientCredentials, ClientKey, ClientSecret, OAuthSettings
-
+        if not self.client_id:
+            return None
         if self.key_file is not None:
             proof: ClientKey | ClientSecret = ClientKey(self.key_file.read_bytes(), self.key_id, self.algorithm)
         elif self.secret_file is not None:
-            proof = ClientSecret(self.secret_file.read_text(encoding="utf-8").strip())
+            proof = ClientSecret(self.secret_file.read_text(encoding="utf-8").strip(), self.secret_method)
         else:
             raise ValueError("client_id needs a key_file (SMART Backend Services) or a secret_file")
-        return ClientCredentials(OAuthSettings(self.client_id, proof, self.base_url, self.token_url))
+        asked = OAuthSettings(self.client_id, proof, base_url, self.token_url, self.scopes or scopes)
+        return ClientCredentials(asked, wire)
+
+
+class Pacs(_Client):
+    """The report as Encapsulated PDF and its ECG as Secondary Capture, into the study of the recording.
+
+    By C-STORE, or by STOW-RS where there is a `url`; commitment is asked for by DIMSE in both cases.
+    """
+
+    kind: Literal["pacs"]
+    host: str = ""
+    port: int = 0
+    ae_title: str = ""
+    commitment: bool = True
+    tls_ca: Path | None = None
+    tls_certificate: Path | None = None
+    tls_key: Path | None = None
+    url: str = ""
+    associate_seconds: float = Field(default=10.0, gt=0)
+    response_seconds: float = Field(default=60.0, gt=0)
+    commitment_seconds: float = Field(default=60.0, gt=0)
+    linger_seconds: float = Field(default=2.0, ge=0)
+
+    def build(self, site: Site) -> Destination:
+        """Build the destination."""
+        if not self.url:
+            return self._dimse(site)
+        from adapters.dicom.web import WebDestination, WebSettings
+        from adapters.exchange import Wire
+
+        if self.client_id and not self.token_url:
+            raise ValueError("client_id needs a token_url")
+        wire = Wire(self.connect_seconds, self.response_seconds, self.tls_ca)
+        tokens = self.tokens(self.url, (), wire)
+        dimse = self._dimse(site) if self.commitment else None
+        return WebDestination(self.name, WebSettings(self.url, wire), tokens, dimse)
+
+    def _dimse(self, site: Site) -> "PacsDestination":
+        from adapters.dicom.pacs import PacsDestination, PacsSettings, Timeouts, tls_context
+
+        if not (self.host and self.port and self.ae_title):
+            raise ValueError("host, port and ae_title are needed, unless there is a url and commitment = false")
+        if (self.tls_certificate or self.tls_key) and not self.tls_ca:
+            raise ValueError("tls_certificate and tls_key need a tls_ca: the CA of the PACS's own certificate")
+        timeouts = Timeouts(
+            self.connect_seconds,
+            self.associate_seconds,
+            self.response_seconds,
+            self.commitment_seconds,
+            self.linger_seconds,
+        )
+        tls = tls_context(self.tls_ca, self.tls_certificate, self.tls_key) if self.tls_ca else None
+        settings = PacsSettings(
+            self.host, self.port, self.ae_title, site.ae_title, timeouts, commitment=self.commitment, tls=tls
+        )
+        return PacsDestination(self.name, settings, site.inbox)
+
+
+class Ehr(_Client):
+    """A FHIR R4 server that takes transactions, or single creates."""
+
+    kind: Literal["ehr"]
+    base_url: str
+    transaction: bool = True
+    preliminary: Literal["preliminary", "partial"] | None = None
+    number_systems: dict[Literal["encounter", "accession", "placer", "filler"], str] = {}
+    ca_file: Path | None = None
+    answer_seconds: float = Field(default=60.0, gt=0)
+
+    def build(self, site: Site) -> Destination:
+        """Build the destination."""
+        from adapters.exchange import Wire
+        from adapters.fhir.ehr import EhrDestination, EhrSettings
+        from adapters.oauth import SCOPES
+
+        fhir = replace(site.fhir, preliminary=self.preliminary) if self.preliminary else site.fhir
+        wire = Wire(self.connect_seconds, self.answer_seconds, self.ca_file)
+        settings = EhrSettings(self.name, self.base_url, fhir, self.number_systems, self.transaction, wire)
+        return EhrDestination(settings, self.tokens(self.base_url, SCOPES, wire))
 
 
 KINDS = TypeAdapter[Folder | Pacs | Ehr](Annotated[Folder | Pacs | Ehr, Field(discriminator="kind")])
 
 
-def read_destinations(file: Path | None, site: Site) -> tuple[Named, ...]:
-    """Read the destinations; none where there is no file.
+def read_destinations(tables: Sequence[Any], site: Site) -> tuple[Named, ...]:
+    """Build the destinations of the settings' tables.
 
     Raises:
-        SetupError: the file cannot be read, or a destination in it is wrong; the message names it.
+        SetupError: one of them is wrong; the message names it.
     """
-    if file is None:
-        return ()
-    try:
-        tables = tomllib.loads(file.read_text(encoding="utf-8")).get("destination", [])
-    except (OSError, ValueError) as error:
-        raise SetupError(f"TWELVELEAD_DESTINATIONS cannot be read as TOML ({type(error).__name__}).") from error
-    named = tuple(_named(table, site) for table in tables)
+    named = tuple(build_destination(table, site) for table in tables)
     if len({each.name for each in named}) != len(named):
         raise SetupError("Two destinations have the same name.")
     return named
 
 
-def _named(table: Any, site: Site) -> Named:
+def build_destination(table: Any, site: Site) -> Named:
+    """Build the destination of one table.
+
+    Raises:
+        SetupError: it is wrong; the message names it.
+    """
     name = table.get("name", "without a name") if isinstance(table, dict) else "without a table"
     try:
         made = KINDS.validate_python(table)
@@ -135,5 +194,11 @@ def _named(table: Any, site: Site) -> Named:
     except ValidationError as error:
         wrong = "; ".join(f"{'.'.join(map(str, each['loc'][1:]))} {each['msg']}" for each in error.errors())
         raise SetupError(f"Destination {name}: {wrong}") from error
-    except (OSError, ValueError) as error:
+    except OSError as error:  # its text would hold a file's name
+        raise SetupError(f"Destination {name}: a file of it cannot be used ({_why(error)}).") from error
+    except (ValueError, SetupError) as error:
         raise SetupError(f"Destination {name}: {error}") from error
+
+
+def _why(error: OSError) -> str:
+    return error.strerror or type(error).__name__

@@ -1,19 +1,33 @@
 """Takes payloads from every listener: what it has accepted is on disk and queued before anyone is told."""
 
+import hashlib
+import logging
 import shutil
-from dataclasses import dataclass
+import time
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field, replace
 from datetime import datetime
+from functools import partial
 from uuid import UUID, uuid4
 
-from adapters.dicom.results import own_report_id
+from adapters.dicom import results, values
+from adapters.fhir import own
+from adapters.fhir.frame import FhirSettings
 from adapters.readers import read
 from ecg.errors import Overloaded
 from ecg.payload import Payload
-from ecg.recording import Recording
-from ecg.report import identity
+from ecg.recording import Recording, urgency
+from ecg.report import content_id, identity
+from service.audit import Audit
+from service.declaration import keep
 from service.jobs import Job, Jobs
+from service.logs import bound
+from service.metrics import Door, Metrics, code_of
 from service.settings import Settings
 from service.store import Store
+
+log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
@@ -25,12 +39,23 @@ class Accepted:
 
 
 def recordings(payload: Payload, settings: Settings) -> tuple[Recording, ...]:
-    """Read the ECGs in a payload, in the site's zone where they name none.
+    """Read the ECGs in a payload: in the site's zone where they name none, issuers of patient ids by the site's names.
 
     Raises:
         PayloadError: what the sender must change.
     """
-    return tuple(recording.in_zone(settings.zone) for recording in read(payload))
+    return tuple(_at_home(recording.in_zone(settings.zone), settings) for recording in read(payload))
+
+
+def _at_home(recording: Recording, settings: Settings) -> Recording:
+    """Name the issuer as the site does, whichever door the ECG came by: it is part of the ECG's identity."""
+    issuer = FhirSettings(settings.patient_systems).issuer_of(recording.patient.issuer)
+    return replace(recording, patient=replace(recording.patient, issuer=issuer))
+
+
+def own_report_id(data: bytes) -> UUID | None:
+    """Return the id of the report of ours that came back, whichever the format; None where it is none. Never raises."""
+    return results.own_report_id(data) or own.own_report_id(data)
 
 
 @dataclass(frozen=True)
@@ -40,25 +65,47 @@ class Intake:
     store: Store
     jobs: Jobs
     settings: Settings
+    metrics: Metrics = field(default_factory=Metrics)
 
-    def accept(self, payload: Payload, issued: datetime) -> tuple[Accepted, ...]:
+    def accept(self, payload: Payload, issued: datetime, door: Door = "http") -> tuple[Accepted, ...]:
         """Read a payload, keep it, and queue a job for each ECG in it. A known ECG keeps its first job.
 
-        Our own outputs are never input: they give no job.
+        One that comes under another ECG's name is kept, too, in quarantine: its job waits for an operator. Our own
+        outputs are never input: they give no job. An ECG that was erased gives its job, whose state says so, and is
+        not kept.
 
         Raises:
             PayloadError: what the sender must change.
             Overloaded: it cannot be kept now.
         """
-        if (own := own_report_id(payload.data)) is not None:
-            self.jobs.audit("own-output-dropped", str(own))
+        began, outcome, code = time.perf_counter(), "refused", ""
+        try:
+            accepted = self._accept(payload, issued)
+            outcome = _outcome(accepted)
+        except Exception as error:
+            code = code_of(error)
+            log.info("refused", extra={"code": code})
+            raise
+        finally:
+            seconds = time.perf_counter() - began
+            self.metrics.payload(door, outcome, code, seconds)
+        _tell(accepted, seconds)
+        return accepted
+
+    def _accept(self, payload: Payload, issued: datetime) -> tuple[Accepted, ...]:
+        if (known := own_report_id(payload.data)) is not None:
+            Audit(self.jobs.database).record("drop own output", str(known))
             return ()
         found = recordings(payload, self.settings)
         self._check_space()
-        self.store.put_payload(payload.sha256, payload.data)
-        wanted = [_job(payload, part, identity(each), issued) for part, each in enumerate(found)]
-        given = self.jobs.accept(wanted)
-        return tuple(Accepted(job, known=job.id != want.id) for job, want in zip(given, wanted, strict=True))
+        declared = keep(self.store, payload)
+        wanted = list(_jobs(payload, found, declared, issued))
+        given = self.jobs.accept(wanted, partial(keep, self.store, payload))
+        accepted = tuple(Accepted(job, known=job.id != want.id) for job, want in zip(given, wanted, strict=True))
+        if all(each.known for each in accepted):
+            # In other bytes, perhaps, or it was erased: then nobody asks for these.
+            self.jobs.unless_held(payload.sha256, partial(self.store.erase_payload, payload.sha256))
+        return accepted
 
     def _check_space(self) -> None:
         free = shutil.disk_usage(self.settings.data).free / 1e6
@@ -66,5 +113,46 @@ class Intake:
             raise Overloaded(f"The disk has {free:.0f} MB left, fewer than {self.settings.least_free_mb} MB.")
 
 
-def _job(payload: Payload, part: int, known_as: UUID, issued: datetime) -> Job:
-    return Job(uuid4(), known_as, payload.sha256, part, issued, "waiting", None, None)
+def _jobs(payload: Payload, found: Sequence[Recording], declared: str | None, issued: datetime) -> Iterator[Job]:
+    met = Counter[str]()
+    for part, each in enumerate(found):
+        alias = _alias(each)
+        if alias is not None:  # several ECGs of one object: each has a name of its own
+            met[alias] += 1
+            alias += f"#{met[alias]}" if met[alias] > 1 else ""
+        yield Job(
+            id=uuid4(),
+            identity=identity(each),
+            payload_sha256=payload.sha256,
+            part=part,
+            accepted_at=issued,
+            state="waiting",
+            report_id=None,
+            error=None,
+            declared=declared,
+            priority=urgency(each.order, payload.declared.order),
+            alias=alias,
+            content=content_id(each),
+        )
+
+
+def _alias(recording: Recording) -> str | None:
+    """Return the name by which the sender knows the ECG; what should be a UID and is none, by its digest alone."""
+    if (uid := recording.provenance.instance_uid) is None:
+        return None
+    return f"dicom:{values.unique_identifier(uid) or hashlib.sha256(uid.encode()).hexdigest()}"
+
+
+def _outcome(accepted: Sequence[Accepted]) -> str:
+    if not accepted:
+        return "dropped"
+    return "known" if all(each.known for each in accepted) else "accepted"
+
+
+def _tell(accepted: Sequence[Accepted], seconds: float) -> None:
+    if not accepted:
+        log.info("dropped: it is a report of ours")
+    for each in accepted:
+        with bound(job_id=str(each.job.id)):
+            more = {"part": each.job.part, "seconds": round(seconds, 4)}
+            log.info("known: it has a job" if each.known else "accepted", extra=more)

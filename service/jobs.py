@@ -1,25 +1,27 @@
 """The ledger of durable work: what was accepted, what became of it, where it went. Arguments are ids alone."""
 
-from collections.abc import Iterable
-from dataclasses import dataclass
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
 from datetime import datetime
-from typing import Any, Final
+from typing import Any
 from uuid import UUID
 
 from psycopg import Connection
 from psycopg.rows import class_row
-from psycopg.types.json import Jsonb
 
-from service.database import Database
-
-INTERPRET: Final = "interpret"
-DELIVER: Final = "deliver"
-REVISE: Final = "revise"  # makes a later version of a report
+from service.audit import write
+from service.deliveries import Deliveries, confine
+from service.queueing import queue_deliveries, queue_interpretation, queue_version
+from service.search import Indexed, enlist
 
 
 @dataclass(frozen=True)
 class Job:
-    """One accepted ECG on its way to a report. `state` is waiting, done or dead."""
+    """One accepted ECG on its way to a report. `state` is waiting, done, dead, quarantined, discarded or erased.
+
+    `declared` is the digest of what was declared with the payload; `priority` the place in ecg.recording.PRIORITIES;
+    `alias` its sender's name for it; `content` says what was recorded and when, whoever's it is.
+    """
 
     id: UUID
     identity: UUID
@@ -29,48 +31,69 @@ class Job:
     state: str
     report_id: UUID | None
     error: str | None
+    declared: str | None = None
+    priority: int = 0
+    alias: str | None = None
+    content: UUID | None = None
 
 
-@dataclass(frozen=True)
-class Delivery:
-    """One version of a report on its way to a destination. `state` is waiting, delivered, dead or superseded.
-
-    `open` says that it may have arrived without our knowing; `kept` is the destination's note to its receipt.
-    """
-
-    report_id: UUID
-    version: int
-    destination: str
-    job_id: UUID
-    state: str
-    attempts: int
-    reference: str | None
-    error: str | None
-    open: bool
-    kept: str
-
-
-class Jobs:
+class Jobs(Deliveries):
     """The ledger. Each method is one transaction; work is queued in the same one that records it."""
 
-    def __init__(self, database: Database) -> None:
-        self.database = database
+    def accept(self, jobs: list[Job], keep: Callable[[], object] = lambda: None) -> list[Job]:
+        """Record jobs and queue their interpretation, all or none. A known ECG gives its first job, queued no more.
 
-    def accept(self, jobs: list[Job]) -> list[Job]:
-        """Record jobs and queue their interpretation, all or none. A known ECG gives its first job, queued no more."""
+        A new ECG whose alias another ECG has is recorded in quarantine and not queued.
+
+        Args:
+            jobs: those of one payload.
+            keep: called if one of them is new: keeps the payload, should it have been erased since it was put.
+        """
         with self.database.transaction() as connection:
-            return [self._accept(connection, job) for job in jobs]
+            for sha256 in {job.payload_sha256 for job in jobs}:
+                connection.execute("select pg_advisory_xact_lock_shared(hashtextextended(%s, 0))", (sha256,))
+            given = [self._accept(connection, job) for job in jobs]
+            if {job.id for job in jobs} & {job.id for job in given}:
+                keep()
+            return given
+
+    def unless_held(self, sha256: str, erase: Callable[[], None]) -> None:
+        """Erase a payload that no job holds; while it is being erased, none that would hold it is accepted."""
+        with self.database.transaction() as connection:
+            connection.execute("select pg_advisory_xact_lock(hashtextextended(%s, 0))", (sha256,))
+            if connection.execute("select where not twelvelead.held(%s)", (sha256,)).rowcount:
+                erase()
+
+    def holding(self, job_id: UUID, report_id: UUID) -> bool:
+        """Record that the store is about to hold a report of a job. False: the job waits for none any more."""
+        with self.database.transaction() as connection:
+            waiting = connection.execute(
+                "select from twelvelead.job where id = %s and state = 'waiting' for share", (job_id,)
+            ).rowcount
+            if waiting:
+                connection.execute(
+                    "insert into twelvelead.holding values (%s, %s) on conflict do nothing", (report_id, job_id)
+                )
+            return bool(waiting)
 
     def _accept(self, connection: Connection[Any], job: Job) -> Job:
+        conflict = _alias_conflict(connection, job)
+        job = replace(job, state="quarantined", error=conflict) if conflict else job
         fresh = connection.execute(
-            "insert into twelvelead.job (id, identity, payload_sha256, part, accepted_at) values (%s, %s, %s, %s, %s) "
-            "on conflict (identity) do nothing",
-            (job.id, job.identity, job.payload_sha256, job.part, job.accepted_at),
-        ).rowcount
-        if fresh:
-            _queue(connection, INTERPRET, INTERPRET, {"job_id": str(job.id)})
-            return job
-        return _first(connection, Job, "select * from twelvelead.job where identity = %s", (job.identity,))
+            "insert into twelvelead.job "
+            "(id, identity, payload_sha256, part, accepted_at, state, error, declared, priority, alias, content) "
+            "values (%s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s) on conflict (identity) do nothing",
+            (*(job.id, job.identity, job.payload_sha256, job.part, job.accepted_at, job.state, job.error),
+             *(job.declared, job.priority, job.alias, job.content)),
+        ).rowcount  # fmt: skip
+        if not fresh:
+            _hasten(connection, job)
+            return _first(connection, Job, "select * from twelvelead.job where identity = %s", (job.identity,))
+        if conflict:
+            confine(connection, job.id, conflict)
+        else:
+            queue_interpretation(connection, job.id)
+        return job
 
     def job(self, job_id: UUID) -> Job | None:
         """Return a job, or None where there is none."""
@@ -88,83 +111,100 @@ class Jobs:
         )
         return self.database.rows(Job, query, (state, state, most))
 
-    def deliveries(self, job_id: UUID) -> list[Delivery]:
-        """Return where a job's report goes or went."""
-        return self.database.rows(
-            Delivery, "select * from twelvelead.delivery where job_id = %s order by destination, version", (job_id,)
-        )
+    def interpreted(
+        self, job_id: UUID, report_id: UUID, resources: Sequence[Indexed] = (), made_with: str | None = None
+    ) -> None:
+        """Record that a report is kept, list its resources, and queue its delivery to each live destination.
 
-    def delivery(self, report_id: UUID, destination: str, version: int = 1) -> Delivery:
-        """Return one delivery."""
-        query = "select * from twelvelead.delivery where report_id = %s and destination = %s and version = %s"
-        return self.database.rows(Delivery, query, (report_id, destination, version))[0]
-
-    def interpreted(self, job_id: UUID, report_id: UUID, made_with: str | None = None) -> None:
-        """Record that a report is kept, and queue its delivery to each live destination. Twice does no harm."""
+        Twice does no harm. `made_with` is a digest of what made it, None where that is not known.
+        """
         with self.database.transaction() as connection:
             changed = connection.execute(
                 "update twelvelead.job set state = 'done', report_id = %s, error = null "
-                "where id = %s and state <> 'done'",
+                "where id = %s and state = 'waiting'",
                 (report_id, job_id),
             ).rowcount
+            if not changed:
+                return
             connection.execute(
                 "insert into twelvelead.version (report_id, version, job_id, kind, requested_at, state, made_with) "
                 "select %s, 1, id, 'first', accepted_at, 'done', %s from twelvelead.job where id = %s "
                 "on conflict do nothing",
                 (report_id, made_with, job_id),
             )
-            live = connection.execute("select name from twelvelead.destination where live order by name").fetchall()
-            for (name,) in live if changed else ():
-                connection.execute(
-                    "insert into twelvelead.delivery (report_id, destination, job_id) values (%s, %s, %s)",
-                    (report_id, name, job_id),
-                )
-                _queue_delivery(connection, report_id, name)
+            enlist(connection, resources)
+            live = connection.execute(
+                "insert into twelvelead.delivery (report_id, destination, job_id) "
+                "select %s, name, %s from twelvelead.destination where live returning destination",
+                (report_id, job_id),
+            ).fetchall()
+            queue_deliveries(connection, report_id, 1, sorted(name for (name,) in live))
 
     def failing(self, job_id: UUID, code: str, *, final: bool) -> None:
         """Record why an interpretation failed; for good, it becomes a dead letter."""
         with self.database.transaction() as connection:
             connection.execute(
-                "update twelvelead.job set error = %s, state = %s where id = %s and state <> 'done'",
+                "update twelvelead.job set error = %s, state = %s where id = %s and state = 'waiting'",
                 (code, "dead" if final else "waiting", job_id),
             )
 
-    def delivered(self, report_id: UUID, destination: str, reference: str, version: int = 1, kept: str = "") -> None:
-        """Record a receipt."""
-        with self.database.transaction() as connection:
-            connection.execute(
-                "update twelvelead.delivery set state = 'delivered', reference = %s, kept = %s, error = null, "
-                "attempts = attempts + 1, open = false where report_id = %s and destination = %s and version = %s",
-                (reference, kept, report_id, destination, version),
-            )
-            _audit(connection, "delivered", f"{report_id} {destination}" + (f" {version}" if version > 1 else ""))
+    def resolve(self, entry_id: UUID, resolution: str, grounds: str | None = None) -> bool:
+        """Release or discard what is in quarantine; of several who try, one does. Return whether it was this one.
 
-    def undelivered(self, report_id: UUID, destination: str, error: str, *, final: bool, version: int = 1) -> None:
-        """Record why a delivery failed; for good, it becomes a dead letter."""
+        Args:
+            entry_id: of the quarantine.
+            resolution: 'released': it is queued again; 'discarded': it is kept, and never delivered.
+            grounds: code of why it is discarded.
+        """
         with self.database.transaction() as connection:
-            connection.execute(
-                "update twelvelead.delivery set state = %s, error = %s, attempts = attempts + 1 "
-                "where report_id = %s and destination = %s and version = %s and state <> 'delivered'",
-                ("dead" if final else "waiting", error, report_id, destination, version),
-            )
+            settled = connection.execute(
+                "update twelvelead.quarantine set resolution = %s, grounds = %s, resolved_at = now() "
+                "where id = %s and resolution is null returning job_id, report_id, destination, version",
+                (resolution, grounds, entry_id),
+            ).fetchone()
+            if settled is None:
+                return False
+            job_id, report_id, destination, version = settled
+            released = resolution == "released"
+            change = ("waiting" if released else "discarded", None if released else grounds)
+            if destination is None:
+                connection.execute(
+                    "update twelvelead.job set state = %s, error = %s where id = %s and state = 'quarantined'",
+                    (*change, job_id),
+                )
+            else:
+                connection.execute(
+                    "update twelvelead.delivery set state = %s, error = %s "
+                    "where report_id = %s and destination = %s and version = %s and state = 'quarantined'",
+                    (*change, report_id, destination, version),
+                )
+            if released and destination is None:
+                queue_interpretation(connection, job_id)
+            elif released:
+                queue_deliveries(connection, report_id, version, [destination])
+            write(connection, f"quarantine-{resolution}", f"{entry_id} {grounds or ''}".strip())
+            return True
 
     def retry(self, job_id: UUID) -> int:
-        """Queue again what is dead of a job: its interpretation, or its deliveries. Return how many."""
+        """Queue again what is dead of a job: its interpretation, or its deliveries. Return how many.
+
+        What is quarantined or discarded is not dead: only `resolve` moves it.
+        """
         with self.database.transaction() as connection:
             revived = connection.execute(
                 "update twelvelead.job set state = 'waiting', error = null where id = %s and state = 'dead'", (job_id,)
             ).rowcount
             if revived:
-                _queue(connection, INTERPRET, INTERPRET, {"job_id": str(job_id)})
+                queue_interpretation(connection, job_id)
             again = connection.execute(
                 "update twelvelead.delivery set state = 'waiting', error = null where job_id = %s and state = 'dead' "
-                "returning report_id, destination, version",
+                "returning report_id, version, destination",
                 (job_id,),
             ).fetchall()
-            for report_id, destination, version in sorted(again, key=lambda each: each[2]):
-                _queue_delivery(connection, report_id, destination, version)
+            for report_id, version, destination in sorted(again):
+                queue_deliveries(connection, report_id, version, [destination])
             if revived or again:
-                _audit(connection, "retried", str(job_id))
+                write(connection, "retry", str(job_id))
             return revived + len(again)
 
     def recover(self) -> int:
@@ -179,16 +219,23 @@ class Jobs:
                 "and p.args ->> 'job_id' = j.id::text) for update skip locked"
             ).fetchall()
             for (job_id,) in jobs:
-                _queue(connection, INTERPRET, INTERPRET, {"job_id": str(job_id)})
+                queue_interpretation(connection, job_id)
             deliveries = connection.execute(
-                "select report_id, destination, version from twelvelead.delivery d where state = 'waiting' "
+                "select report_id, version, destination from twelvelead.delivery d where state = 'waiting' "
                 "and not exists (select from procrastinate_jobs p where p.status in ('todo', 'doing') "
                 "and p.args ->> 'report_id' = d.report_id::text and p.args ->> 'destination' = d.destination "
                 "and coalesce(p.args ->> 'version', '1') = d.version::text) order by version for update skip locked"
             ).fetchall()
-            for report_id, destination, version in deliveries:
-                _queue_delivery(connection, report_id, destination, version)
-            return len(jobs) + len(deliveries)
+            for report_id, version, destination in deliveries:
+                queue_deliveries(connection, report_id, version, [destination])
+            versions = connection.execute(
+                "select report_id, version from twelvelead.version v where state = 'waiting' "
+                "and not exists (select from procrastinate_jobs p where p.status in ('todo', 'doing') "
+                "and p.task_name = 'revise' and p.args ->> 'report_id' = v.report_id::text) for update skip locked"
+            ).fetchall()
+            for report_id, version in versions:
+                queue_version(connection, report_id, version)
+            return len(jobs) + len(deliveries) + len(versions)
 
     def set_live(self, destination: str, live: bool) -> None:
         """Turn a destination on or off for reports that are made from now on."""
@@ -198,7 +245,7 @@ class Jobs:
                 "on conflict (name) do update set live = excluded.live",
                 (destination, live),
             )
-            _audit(connection, "go-live" if live else "shadow", destination)
+            write(connection, "go-live" if live else "shadow", destination)
 
     def live(self) -> set[str]:
         """Return the names of the destinations that are on."""
@@ -214,11 +261,6 @@ class Jobs:
         with self.database.transaction() as connection:
             connection.execute("select 1")
 
-    def audit(self, action: str, subject: str) -> None:
-        """Write down who did what; `subject` is an id or a name of ours, never a patient's."""
-        with self.database.transaction() as connection:
-            _audit(connection, action, subject)
-
 
 def _first(connection: Connection[Any], kind: type[Job], query: str, values: tuple[Any, ...]) -> Job:
     with connection.cursor(row_factory=class_row(kind)) as cursor:
@@ -228,32 +270,33 @@ def _first(connection: Connection[Any], kind: type[Job], query: str, values: tup
     return row
 
 
-def queue_version(connection: Any, report_id: UUID, version: int, asked: str = "") -> None:
-    """Queue the making of a version of a report, and audit that it was `asked` for, within the caller's transaction."""
-    _queue(connection, REVISE, INTERPRET, {"report_id": str(report_id), "version": str(version)})
-    if asked:
-        _audit(connection, asked, f"{report_id} {version}")
-
-
-def queue_deliveries(connection: Any, report_id: UUID, version: int, destinations: Iterable[str]) -> None:
-    """Queue the delivery of a version of a report to each of the destinations, within the caller's transaction."""
-    for name in destinations:
-        _queue_delivery(connection, report_id, name, version)
-
-
-def _queue_delivery(connection: Connection[Any], report_id: UUID, destination: str, version: int = 1) -> None:
-    arguments = {"report_id": str(report_id), "destination": destination, "version": str(version)}
-    _queue(connection, DELIVER, f"{DELIVER}:{destination}", arguments)
-
-
-def _queue(connection: Connection[Any], task: str, queue: str, arguments: dict[str, str]) -> None:
-    """Defer a procrastinate job within the caller's transaction."""
-    lock = queue if task == DELIVER else None  # one delivery at a time and destination
+def _alias_conflict(connection: Connection[Any], job: Job) -> str | None:
+    """Claim the job's alias. Return None, or the code of what is wrong: the alias is another ECG's."""
+    if job.alias is None:
+        return None
+    # Of two at once the second waits here for the first's commit, and then sees whose the alias is.
     connection.execute(
-        "select procrastinate_defer_jobs_v1(array[row(%s, %s, 0, %s, null, %s, null)::procrastinate_job_to_defer_v1])",
-        (queue, task, lock, Jsonb(arguments)),
+        "insert into twelvelead.alias values (%s, %s) on conflict (alias) do nothing", (job.alias, job.identity)
     )
+    owner = connection.execute(
+        "select a.identity, j.content from twelvelead.alias a left join twelvelead.job j using (identity) "
+        "where a.alias = %s",
+        (job.alias,),
+    ).fetchone()
+    if owner is None or owner[0] == job.identity:
+        return None
+    return "alias-other-patient" if owner[1] == job.content else "alias-conflict"
 
 
-def _audit(connection: Connection[Any], action: str, subject: str) -> None:
-    connection.execute("insert into twelvelead.audit (action, subject) values (%s, %s)", (action, subject))
+def _hasten(connection: Connection[Any], job: Job) -> None:
+    """Give a known ECG that still waits the priority with which it came again, where that is a higher one."""
+    raised = connection.execute(
+        "update twelvelead.job set priority = %s where identity = %s and state = 'waiting' and priority < %s "
+        "returning id",
+        (job.priority, job.identity, job.priority),
+    ).fetchone()
+    if raised:
+        connection.execute(
+            "update procrastinate_jobs set priority = %s where status = 'todo' and args ->> 'job_id' = %s",
+            (job.priority, str(raised[0])),
+        )

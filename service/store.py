@@ -1,69 +1,87 @@
-"""Keeps payloads and reports in a folder: whole or not at all, and on disk before anyone is told."""
+"""Keeps payloads and reports: whole or not at all, and durable before anyone is told."""
 
 import hashlib
-import os
-import shutil
-import time
-from collections.abc import Callable, Mapping
-from contextlib import suppress
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Final
-from uuid import UUID, uuid4
+from uuid import UUID
 
-from ecg.errors import Overloaded, SetupError
+from service.blobs import Blobs, FolderBlobs
 
 REPORTS: Final = "reports"  # reports/<report id>/<version>/<file>; before there were versions, reports/<id>/<file>
 RESOURCES: Final = "resources"  # resources/<type>/<id>.json
-PAYLOADS: Final = "payloads"  # payloads/<first two digits>/<sha256>
-UNFINISHED: Final = "unfinished"
-ABANDONED: Final = 3600.0  # seconds after which nobody works on a draft any more
+DIGITS: Final = 64  # of a SHA-256 in hexadecimal
+PAYLOADS: Final = "payloads"  # payloads/<first two digits>/<sha256>, and <sha256>.<digest>.json what was declared
+SHARED: Final = "Device/"  # the same resource for all reports of one model: it names no patient, and stays
 
 Files = Mapping[str, bytes]
+ResourcesOf = Callable[[Files, Files], Files]
 
 
 class Store:
-    """A folder of payloads and reports. Files are readable by their owner alone: they hold patients' data.
+    """Payloads and reports in a folder, or wherever blobs are kept.
 
     Raises:
         SetupError: the folder cannot be made.
     """
 
-    def __init__(self, directory: Path) -> None:
-        self._at = directory
-        for each in (directory, *(directory / name for name in (REPORTS, RESOURCES, PAYLOADS, UNFINISHED))):
-            try:
-                each.mkdir(parents=True, exist_ok=True, mode=0o700)
-            except OSError as error:
-                raise SetupError(f"TWELVELEAD_DATA is no directory that can be used: {error.strerror}.") from error
-        _sync(directory)
-        self._sweep()
+    def __init__(self, place: Path | Blobs) -> None:
+        self._blobs: Blobs = FolderBlobs(place) if isinstance(place, Path) else place
 
     def put_payload(self, sha256: str, data: bytes) -> None:
         """Keep a payload by its digest. Twice does no harm.
 
         Raises:
-            Overloaded: the disk does not take it.
+            Overloaded: it cannot be kept now.
         """
-        try:
-            self._put_file(self._payload(sha256), data)
-        except OSError as error:
-            raise Overloaded("The payload cannot be kept: the disk refused it.") from error
+        self._blobs.put_if_absent(_payload(sha256), data)
 
     def payload(self, sha256: str) -> bytes:
         """Return a payload that was kept.
 
         Raises:
             LookupError: it is not there, or no longer what it was.
+            Overloaded: it cannot be read now.
         """
-        path = self._payload(sha256)
-        data = path.read_bytes() if path.is_file() else b""
+        data = self._blobs.get(_payload(sha256)) or b""
         if hashlib.sha256(data).hexdigest() != sha256:
             raise LookupError("a payload is missing or damaged")
         return data
 
-    def put_report(
-        self, report_id: UUID, version: int, files: Files, resources_of: Callable[[Files, Files], Files]
-    ) -> None:
+    def put_declared(self, sha256: str, digest: str, data: bytes) -> None:
+        """Keep what was declared with a payload beside it. Twice does no harm.
+
+        Raises:
+            Overloaded: the disk does not take it.
+        """
+        self._blobs.put_if_absent(_declared(sha256, digest), data)
+
+    def declared(self, sha256: str, digest: str) -> bytes:
+        """Return what was declared with a payload; its digest is the caller's to check.
+
+        Raises:
+            LookupError: it is not there.
+        """
+        if (data := self._blobs.get(_declared(sha256, digest))) is None:
+            raise LookupError("what was declared with a payload is missing")
+        return data
+
+    def erase_payload(self, sha256: str) -> None:
+        """Remove a payload and what was declared with it. Twice does no harm.
+
+        Raises:
+            Overloaded: it cannot be removed now.
+        """
+        for name in self._blobs.names(f"{PAYLOADS}/{sha256[:2]}"):
+            if name.startswith(sha256):
+                self._blobs.delete(f"{PAYLOADS}/{sha256[:2]}/{name}")
+
+    def payloads(self) -> Iterator[list[str]]:
+        """Yield the digests of all payloads that are kept, a part of them at a time."""
+        for digits in self._blobs.names(PAYLOADS):
+            yield [name for name in self._blobs.names(f"{PAYLOADS}/{digits}") if len(name) == DIGITS]
+
+    def put_report(self, report_id: UUID, version: int, files: Files, resources_of: ResourcesOf) -> Files:
         """Keep a version of a report, and the FHIR resources of its latest one. Twice does no harm: the first stays.
 
         Args:
@@ -72,128 +90,93 @@ class Store:
             files: name and bytes of each rendering.
             resources_of: gives the FHIR resources ('type/id' to JSON) of the files that stand and those they replace.
 
+        Returns:
+            The resources that are kept by now.
+
         Raises:
-            Overloaded: the disk does not take them; nothing is announced.
+            Overloaded: they cannot be kept now; nothing is announced.
         """
-        try:
-            self._put_folder(self._home(report_id, version), files)
-            # An earlier attempt may have left the folder, or a later version may stand: the resources are of what is.
-            former, latest = ([0, *self.versions(report_id)])[-2:]
-            made = resources_of(self.files(report_id, latest), self.files(report_id, former) if former else {})
-            for name, data in made.items():
-                self._put_file(self._at / RESOURCES / f"{name}.json", data, replace=latest > 1)
-        except OSError as error:
-            raise Overloaded("The report cannot be kept: the disk refused it.") from error
+        self._blobs.put_folder(self._home(report_id, version), files)
+        # An earlier attempt may have left the folder, or a later version may stand: the resources are of what is.
+        former, latest = ([0, *self.versions(report_id)])[-2:]
+        made = resources_of(self.files(report_id, latest), self.files(report_id, former) if former else {})
+        for name, data in made.items():
+            keep = self._blobs.put if latest > 1 else self._blobs.put_if_absent
+            keep(f"{RESOURCES}/{name}.json", data)
+        return made
+
+    def erase_report(self, report_id: UUID, resources_of: ResourcesOf) -> None:
+        """Remove a report's files and its FHIR resources, of all its versions.
+
+        Twice does no harm; again, it finishes what a crash left.
+
+        Raises:
+            Overloaded: they cannot be removed now.
+        """
+        for version in self.versions(report_id):  # the files go last: they tell which resources there are
+            if files := self.files(report_id, version):
+                self._erase_resources(resources_of(files, {}))
+        self._blobs.delete(_report(report_id))
+
+    def _erase_resources(self, names: Iterable[str]) -> None:
+        for name in names:
+            if not name.startswith(SHARED):
+                self._blobs.delete(f"{RESOURCES}/{name}.json")
 
     def versions(self, report_id: UUID) -> list[int]:
         """Return the numbers of the versions that are kept, in their order."""
-        home = self._at / REPORTS / str(report_id)
-        found = {int(each.name) for each in home.glob("[1-9]*") if each.name.isdecimal()}
-        return sorted(found | ({1} if self._is_unversioned(home) else set()))
+        found = {int(name) for name in self._blobs.names(_report(report_id)) if name.isdecimal()}
+        if 1 not in found and self._blobs.has_folder(_report(report_id)):  # as before there were versions
+            found.add(1)
+        return sorted(found)
 
     def files(self, report_id: UUID, version: int | None = None) -> dict[str, bytes]:
         """Return all files of a version of a report by name, by default of the latest; none where there is none."""
         home = self._kept(report_id, version)
-        return {each.name: each.read_bytes() for each in home.iterdir() if each.is_file()} if home else {}
+        return self._blobs.get_folder(home) if home else {}
 
     def file(self, report_id: UUID, name: str, version: int | None = None) -> bytes | None:
         """Return a file of a version of a report, by default of the latest; None where there is none."""
         home = self._kept(report_id, version)
-        return (home / name).read_bytes() if home and (home / name).is_file() else None
+        return self._blobs.get_from(home, name) if home else None
 
     def resource(self, kind: str, resource_id: UUID) -> bytes | None:
         """Return a FHIR resource as JSON, or None where there is none."""
-        path = self._at / RESOURCES / kind / f"{resource_id}.json"
-        return path.read_bytes() if path.is_file() else None
+        return self._blobs.get(f"{RESOURCES}/{kind}/{resource_id}.json")
 
-    def check(self) -> None:
-        """Write, sync and remove a file.
+    def sweep(self) -> None:
+        """Remove what a crash left unfinished, once it is old.
 
         Raises:
-            Overloaded: the disk does not take it.
+            Overloaded: it cannot be removed now.
         """
-        probe = self._at / UNFINISHED / uuid4().hex
-        try:
-            _write(probe, b"ready?")
-            probe.unlink()
-        except OSError as error:
-            raise Overloaded("The store takes no files.") from error
+        self._blobs.sweep()
 
-    def _sweep(self) -> None:
-        """Remove what a crash left unfinished. It may be another process's work, so only what is old."""
-        for draft in (self._at / UNFINISHED).iterdir():
-            with suppress(FileNotFoundError):  # another process may be sweeping too
-                if time.time() - draft.stat().st_mtime < ABANDONED:
-                    continue
-                if draft.is_dir():
-                    shutil.rmtree(draft)
-                else:
-                    draft.unlink()
+    def check(self) -> None:
+        """Keep and remove something.
 
-    def _kept(self, report_id: UUID, version: int | None) -> Path | None:
-        """Return where a version is kept, None where it is not."""
-        latest = version or next(iter(self.versions(report_id)[::-1]), 0)
-        home = self._home(report_id, latest)
-        return home if home.is_dir() else None
+        Raises:
+            Overloaded: it cannot be kept now.
+        """
+        self._blobs.check()
 
-    def _home(self, report_id: UUID, version: int) -> Path:
-        home = self._at / REPORTS / str(report_id)
-        return home if version == 1 and self._is_unversioned(home) else home / str(version)
+    def _kept(self, report_id: UUID, version: int | None) -> str | None:
+        """Return where a version is kept, by default the latest; None where there is none."""
+        latest = version or next(reversed(self.versions(report_id)), 0)
+        return self._home(report_id, latest) if latest else None
 
-    def _is_unversioned(self, home: Path) -> bool:
-        """Return whether files of a first version lie there as they did before there were versions."""
-        return home.is_dir() and any(each.is_file() for each in home.iterdir())
-
-    def _put_folder(self, home: Path, files: Files) -> None:
-        if home.exists():
-            _sync(home.parent)
-            return
-        draft = self._at / UNFINISHED / uuid4().hex
-        draft.mkdir(mode=0o700)
-        try:
-            for name, data in files.items():
-                _write(draft / name, data)
-            _sync(draft)
-            home.parent.mkdir(mode=0o700, exist_ok=True)
-            _sync(home.parent.parent)
-            draft.rename(home)
-        except OSError:
-            shutil.rmtree(draft, ignore_errors=True)
-            if not home.exists():  # else another request was quicker with the same report
-                raise
-        _sync(home.parent)
-
-    def _put_file(self, path: Path, data: bytes, *, replace: bool = False) -> None:
-        """Put a file in place; where one stands already, that one stays, unless it is to be replaced."""
-        if replace or not path.exists():
-            if not path.parent.exists():
-                path.parent.mkdir(mode=0o700, exist_ok=True)
-                _sync(path.parent.parent)
-            draft = self._at / UNFINISHED / uuid4().hex
-            _write(draft, data)
-            if replace:
-                draft.replace(path)
-            else:
-                with suppress(FileExistsError):
-                    os.link(draft, path)
-                draft.unlink()
-        _sync(path.parent)  # also where it stands: who put it there may not have come so far
-
-    def _payload(self, sha256: str) -> Path:
-        return self._at / PAYLOADS / sha256[:2] / sha256
+    def _home(self, report_id: UUID, version: int) -> str:
+        old = _report(report_id)
+        return old if version == 1 and self._blobs.has_folder(old) else f"{old}/{version}"
 
 
-def _write(path: Path, data: bytes) -> None:
-    path.parent.mkdir(mode=0o700, exist_ok=True)
-    with os.fdopen(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "wb") as file:
-        file.write(data)
-        file.flush()
-        os.fsync(file.fileno())
+def _payload(sha256: str) -> str:
+    return f"{PAYLOADS}/{sha256[:2]}/{sha256}"
 
 
-def _sync(directory: Path) -> None:
-    handle = os.open(directory, os.O_RDONLY)
-    try:
-        os.fsync(handle)
-    finally:
-        os.close(handle)
+def _declared(sha256: str, digest: str) -> str:
+    return f"{_payload(sha256)}.{digest}.json"
+
+
+def _report(report_id: UUID) -> str:
+    return f"{REPORTS}/{report_id}"

@@ -12,15 +12,20 @@ from ecg.errors import Conflict, UnknownReport
 from ecg.report import REASONS, Receipt
 from models.card import WEIGHTS, read_card
 from models.router import combined
+from service.audit import write
 from service.database import Database
-from service.jobs import Delivery, queue_deliveries, queue_version
+from service.deliveries import Deliveries, Delivery
+from service.queueing import queue_deliveries, queue_version
 from service.release import RELEASE
+from service.search import Indexed, enlist
 from service.settings import Settings
 
 AMENDED: Final = "amended"
 WITHDRAWN: Final = "withdrawn"
 NEVER_SENT: Final = "never sent"  # stands for the reference of a withdrawal where there was nothing to withdraw
 UNSETTLED: Final = frozenset({"waiting", "dead"})
+CONFINED: Final = frozenset({"quarantined", "discarded"})
+FORMER_UNSETTLED: Final = "former-unsettled"  # why a delivery is in quarantine: what an earlier one left is not known
 OF_A_REPORT: Final = (
     "select report_id, version, job_id, kind, reason, requested_at, state, made_with, error "
     "from twelvelead.version where report_id = %s order by version"
@@ -66,13 +71,14 @@ class Versions:
 
     def __init__(self, database: Database) -> None:
         self.database = database
+        self._deliveries = Deliveries(database)
 
     def amend(self, report_id: UUID, at: datetime, made_with: str, *, force: bool = False) -> Version | None:
         """Ask for the next version of a report, read again; None where what would make it has not changed.
 
         Raises:
             UnknownReport: there is none.
-            Conflict: one is being made, or the report was withdrawn.
+            Conflict: one is being made, the report was withdrawn, or its ECG was erased.
         """
         with self.database.transaction() as connection:
             known = self._settled(connection, report_id)
@@ -86,7 +92,7 @@ class Versions:
 
         Raises:
             UnknownReport: there is none.
-            Conflict: a version is being made, or the report was withdrawn already.
+            Conflict: a version is being made, the report was withdrawn already, or its ECG was erased.
             ValueError: that is none of the reasons.
         """
         if reason not in REASONS:
@@ -96,6 +102,8 @@ class Versions:
 
     def _settled(self, connection: Any, report_id: UUID) -> list[Version]:
         """Return the versions of a report none of which is being made, held against whoever asks at the same time."""
+        # The job first, as whoever erases it does.
+        connection.execute("select from twelvelead.job where report_id = %s for share", (report_id,))
         connection.execute(
             "select from twelvelead.version where report_id = %s and version = 1 for update", (report_id,)
         )
@@ -107,6 +115,9 @@ class Versions:
             raise Conflict(f"Version {latest.version} of this report is being made.")
         if latest.kind == WITHDRAWN and latest.state == "done":
             raise Conflict("This report was withdrawn, for good.")
+        erased = "select from twelvelead.erasure where job_id = %s and payload_at is not null"
+        if connection.execute(erased, (latest.job_id,)).rowcount:
+            raise Conflict("The ECG of this report was erased, so that no further version of it can be made.")
         return known
 
     def _ask(self, connection: Any, latest: Version, what: tuple[str, str | None], at: datetime) -> Version:
@@ -116,7 +127,8 @@ class Versions:
             "values (%s, %s, %s, %s, %s, %s)",
             (latest.report_id, number, latest.job_id, kind, reason, at),
         )
-        queue_version(connection, latest.report_id, number, asked=f"{kind}-requested")
+        queue_version(connection, latest.report_id, number)
+        write(connection, f"{kind}-requested", f"{latest.report_id} {number}")
         return Version(latest.report_id, number, latest.job_id, kind, reason, at, "waiting", None, None)
 
     def versions(self, report_id: UUID) -> list[Version]:
@@ -142,8 +154,26 @@ class Versions:
         )
         return self.database.rows(Version, query, (most,))
 
-    def made(self, version: Version, made_with: str | None) -> None:
-        """Record that a version is kept, and queue it for each destination that holds or awaits the report."""
+    def holding(self, version: Version) -> bool:
+        """Record that the store is about to hold a version. False: nobody waits for it any more."""
+        with self.database.transaction() as connection:
+            waited_for = connection.execute(
+                "select from twelvelead.job j join twelvelead.version v on v.job_id = j.id "
+                "where v.report_id = %s and v.version = %s and v.state <> 'done' and j.state = 'done' for share of j",
+                (version.report_id, version.version),
+            ).rowcount
+            if waited_for:
+                connection.execute(
+                    "insert into twelvelead.holding values (%s, %s) on conflict do nothing",
+                    (version.report_id, version.job_id),
+                )
+            return bool(waited_for)
+
+    def made(self, version: Version, resources: Sequence[Indexed] = (), made_with: str | None = None) -> None:
+        """Record that a version is kept, list its resources, and queue it for each destination that has the report.
+
+        That is one which holds or awaits it, not one for which an operator has discarded what never arrived.
+        """
         key = (version.report_id, version.version)
         with self.database.transaction() as connection:
             changed = connection.execute(
@@ -153,10 +183,12 @@ class Versions:
             ).rowcount
             if not changed:
                 return
+            enlist(connection, resources)
             named = connection.execute(
                 "insert into twelvelead.delivery (report_id, version, destination, job_id) "
                 "select distinct report_id, %s::integer, destination, job_id from twelvelead.delivery "
-                "where report_id = %s returning destination",
+                "where report_id = %s and (open or state not in ('discarded', 'superseded', 'erased')) "
+                "returning destination",
                 (version.version, version.report_id),
             ).fetchall()
             queue_deliveries(connection, *key, sorted(name for (name,) in named))
@@ -170,38 +202,30 @@ class Versions:
                 (code, "dead" if final else "waiting", version.report_id, version.version),
             )
 
-    def recover(self) -> int:
-        """Queue again what waits here but not in the queue. Return how many."""
-        with self.database.transaction() as connection:
-            lost = connection.execute(
-                "select report_id, version from twelvelead.version v where state = 'waiting' "
-                "and not exists (select from procrastinate_jobs p where p.status in ('todo', 'doing') "
-                "and p.task_name = 'revise' and p.args ->> 'report_id' = v.report_id::text) for update skip locked"
-            ).fetchall()
-            for report_id, version in lost:
-                queue_version(connection, report_id, version)
-            return len(lost)
-
     def due(self, report_id: UUID, destination: str, version: int) -> Sequence[Delivery]:
         """Return what is to be delivered now so that a destination gets this version, in order; mark what is not.
 
         What was never sent and has a later version is superseded. What may have arrived is settled first, so that it is
-        known what the later version replaces.
+        known what the later version replaces; where only an operator can settle that, the later one waits for it too.
         """
         query = "select * from twelvelead.delivery where report_id = %s and destination = %s order by version"
         all_ = self.database.rows(Delivery, query, (report_id, destination))
         (this,) = (each for each in all_ if each.version == version)
         if this.state != "waiting":
             return ()
-        later = any(each.version > version and each.state in {"waiting", "delivered"} for each in all_)
+        later = any(each.version > version and each.state in {"waiting", "quarantined", "delivered"} for each in all_)
         earlier = [each for each in all_ if each.version < version]
-        outdated = [
-            each for each in (*earlier, *([this] if later else [])) if each.state == "waiting" and not each.open
-        ]
+        outdated = [each for each in earlier if each.state in {"waiting", "quarantined"} and not each.open]
+        if later and not this.open:
+            outdated.append(this)
         for each in outdated:
-            self._supersede(each)
-        open_ = [each for each in earlier if each.open and each.state in UNSETTLED]
-        return () if this in outdated else (*open_, this)
+            self._deliveries.supersede(each)
+        if this in outdated:
+            return ()
+        if any(each.open and each.state in CONFINED for each in earlier):
+            self._deliveries.quarantined(report_id, destination, FORMER_UNSETTLED, version)
+            return ()
+        return (*(each for each in earlier if each.open and each.state in UNSETTLED), this)
 
     def held(self, delivery: Delivery) -> Receipt | None:
         """Return the receipt of what the delivery replaces at its destination, None where there is nothing."""
@@ -220,12 +244,4 @@ class Versions:
                 "update twelvelead.delivery set open = %s "
                 "where report_id = %s and destination = %s and version = %s and state <> 'delivered'",
                 (open_, delivery.report_id, delivery.destination, delivery.version),
-            )
-
-    def _supersede(self, delivery: Delivery) -> None:
-        with self.database.transaction() as connection:
-            connection.execute(
-                "update twelvelead.delivery set state = 'superseded', error = null "
-                "where report_id = %s and destination = %s and version = %s and state = 'waiting' and not open",
-                (delivery.report_id, delivery.destination, delivery.version),
             )

@@ -1,38 +1,71 @@
-"""Puts the parts together by the settings: models, store, database, ledger, destinations, queue."""
+"""Puts the parts together by the settings: models, store, database, ledger, destinations, queue.
+
+Each part's libraries are loaded when it is first asked for: a listener's process needs no models, a worker's no routes.
+"""
 
 from dataclasses import dataclass
-from datetime import UTC, datetime
 from functools import cached_property
+from pathlib import Path
+from typing import TYPE_CHECKING
 
-from procrastinate import App
-
-from adapters.dicom.commitment import MemoryInbox
-from adapters.dicom.listener import Listener, ListenerSettings
-from adapters.fhir.frame import FhirSettings
-from ecg.errors import ModelRefused
-from models.network import WEIGHTS, load, use_threads
-from models.router import CardRouter
+from ecg.errors import ModelRefused, SetupError
+from service.audit import Audit
+from service.blobs import Blobs
+from service.commitments import DatabaseInbox
 from service.database import Database
 from service.destinations import Named, Site, read_destinations
+from service.gauges import Gauges
 from service.intake import Intake
 from service.jobs import Jobs
+from service.keys import Keys
+from service.metrics import Metrics
+from service.readiness import Readiness, check_workers
+from service.retention import Policy, Retention, schedule
 from service.settings import Settings
 from service.store import Store
-from service.worker import Workshop, build_queue
+
+if TYPE_CHECKING:
+    from procrastinate import App
+
+    from adapters.dicom.listener import Listener
+    from models.router import CardRouter
 
 
-def build_router(settings: Settings) -> CardRouter:
+def build_router(settings: Settings) -> "CardRouter":
     """Load every model whose card lies in the weights directory.
 
     Raises:
         ModelRefused: there is none, or one is not what its card says.
     """
+    from models.network import WEIGHTS, load, use_threads
+    from models.router import CardRouter
+
     directory = settings.weights or WEIGHTS
     use_threads(settings.threads)
     models = [load(path) for path in sorted(directory.glob("*.json"))]
     if not models:
         raise ModelRefused("The weights directory holds no model card.")
     return CardRouter([(model.card.arm, model) for model in models])
+
+
+def place_of(settings: Settings) -> Path | Blobs:
+    """Return where the store is: the data directory, or a bucket.
+
+    Raises:
+        SetupError: the bucket's settings are wrong.
+    """
+    if not settings.store:
+        return settings.data
+    from service.bucket import BucketSettings, S3Blobs
+
+    if bool(settings.s3_access_key) != bool(settings.s3_secret_key_file):
+        raise SetupError("TWELVELEAD_S3_ACCESS_KEY and TWELVELEAD_S3_SECRET_KEY_FILE go together.")
+    try:
+        secret = settings.s3_secret_key_file.read_text(encoding="utf-8").strip() if settings.s3_secret_key_file else ""
+    except (OSError, ValueError) as error:
+        raise SetupError("TWELVELEAD_S3_SECRET_KEY_FILE cannot be read.") from error
+    chosen = (settings.store, settings.s3_endpoint, settings.s3_region, settings.s3_access_key, secret)
+    return S3Blobs(BucketSettings(*chosen))
 
 
 @dataclass(frozen=True)
@@ -45,10 +78,15 @@ class Service:
 
     settings: Settings
 
+    @property
+    def works(self) -> bool:
+        """Whether this process interprets and delivers, or only listens."""
+        return "work" in self.settings.roles
+
     @cached_property
     def store(self) -> Store:
         """Where payloads and reports are kept."""
-        return Store(self.settings.data)
+        return Store(place_of(self.settings))
 
     @cached_property
     def database(self) -> Database:
@@ -62,29 +100,77 @@ class Service:
         return Jobs(self.database)
 
     @cached_property
-    def intake(self) -> Intake:
-        """What every listener hands its payloads to."""
-        return Intake(self.store, self.jobs, self.settings)
+    def retention(self) -> Retention:
+        """What erases."""
+        policy = Policy(self.settings.retain_payloads_days, self.settings.retain_reports_days)
+        return Retention(self.jobs, self.store, policy)
 
     @cached_property
-    def commitments(self) -> MemoryInbox:
-        """Where a PACS's word on storage commitment arrives, by whichever association."""
-        return MemoryInbox()
+    def intake(self) -> Intake:
+        """What every listener hands its payloads to."""
+        return Intake(self.store, self.jobs, self.settings, self.metrics)
+
+    @cached_property
+    def metrics(self) -> Metrics:
+        """What this process counts, with what a scrape asks of the database."""
+        metrics = Metrics()
+        metrics.registry.register(Gauges(self.database, self.readiness, self.settings.data))
+        return metrics
+
+    @cached_property
+    def readiness(self) -> Readiness:
+        """Whether this process can take work, and do it where it is one that works."""
+        checks = {"store": self.store.check, "database": self.jobs.check}
+        if not self.works:
+            return Readiness(checks)
+        return Readiness({**checks, "queue": lambda: check_workers(self.database)}, awaited=["model"])
+
+    @cached_property
+    def commitments(self) -> DatabaseInbox:
+        """Where a PACS's word on storage commitment arrives, by whichever association and process."""
+        return DatabaseInbox(self.database)
 
     @cached_property
     def destinations(self) -> tuple[Named, ...]:
         """The site's destinations, on or off."""
+        from adapters.fhir.frame import FhirSettings
+
         site = Site(self.settings.ae_title, FhirSettings(self.settings.patient_systems), self.commitments)
-        return read_destinations(self.settings.destinations, site)
+        return read_destinations(self.settings.destination, site)
 
     @cached_property
-    def listener(self) -> Listener:
+    def keys(self) -> Keys:
+        """The API keys of devices."""
+        return Keys(self.database)
+
+    @cached_property
+    def audit(self) -> Audit:
+        """The audit trail."""
+        return Audit(self.database)
+
+    @cached_property
+    def listener(self) -> "Listener":
         """The DICOM listener, not started."""
-        settings = ListenerSettings(self.settings.host, self.settings.dicom_port, self.settings.ae_title)
-        return Listener(settings, lambda payload: self.intake.accept(payload, datetime.now(UTC)), self.commitments.put)
+        from service.dicom_door import build_listener
+
+        return build_listener(self.intake, self.commitments)
 
     @cached_property
-    def queue(self) -> App:
+    def router(self) -> "CardRouter":
+        """The models, warm."""
+        router = build_router(self.settings)
+        router.warm()
+        return router
+
+    @cached_property
+    def queue(self) -> "App":
         """The queue with its tasks, models warm."""
-        workshop = Workshop(build_router(self.settings), self.store, self.jobs, self.settings)
-        return build_queue(workshop, {each.name: each.destination for each in self.destinations}, self.database.url)
+        from service.worker import Workshop, build_queue
+
+        for arm, model in self.router.arms:
+            self.metrics.model(arm, model.digest)
+        self.readiness.reached("model")
+        workshop = Workshop(self.router, self.store, self.jobs, self.settings, self.metrics)
+        queue = build_queue(workshop, {each.name: each.destination for each in self.destinations}, self.database.url)
+        schedule(queue, self.retention)
+        return queue

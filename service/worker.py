@@ -2,7 +2,8 @@
 
 import asyncio
 import logging
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from functools import partial
 from typing import Final
 from uuid import UUID
 
@@ -10,26 +11,30 @@ from procrastinate import App, JobContext, PsycopgConnector, RetryStrategy
 
 from adapters.fhir.bundle import stored, superseded
 from adapters.fhir.frame import FhirSettings
-from ecg.errors import DeliveryError, EcgError, Refused, Unconfirmed
-from ecg.payload import Payload
+from ecg.errors import DeliveryError, Overloaded, Refused, Unconfirmed, Unidentified, UnknownReport
 from ecg.ports import Destination, Router
 from ecg.recording import Recording
 from ecg.report import Amendment, Report
 from service.archive import ARCHIVE, archived, restored
 from service.compose import withdraw
+from service.declaration import kept
+from service.deliveries import Delivery
 from service.intake import recordings
-from service.jobs import DELIVER, INTERPRET, REVISE, Delivery, Job, Jobs
+from service.jobs import Job, Jobs
+from service.logs import bound, named
+from service.metrics import Metrics, Stopwatch, code_of
 from service.pipeline import interpret
+from service.queueing import DELIVER, ERASE, INTERPRET, REVISE
 from service.renderings import BUNDLE, renderings
+from service.search import Index, Indexed
 from service.settings import Settings
-from service.store import Store
+from service.store import Files, Store
 from service.versions import NEVER_SENT, Version, Versions, made_with
 
 log = logging.getLogger(__name__)
 
 HEARTBEAT: Final = 2.0  # seconds between a worker's signs of life
 DEAD_AFTER: Final = 10.0  # seconds without one: its jobs go to a survivor
-DRAIN: Final = 30.0  # seconds to finish what is in hand
 # An interpretation fails for good soon, since the ECG stays what it is; a destination may be away for days:
 # 2, 4, 8, ... seconds, 17 attempts make a day and a half.
 INTERPRETATIONS: Final = RetryStrategy(max_attempts=3, exponential_wait=2)
@@ -39,8 +44,11 @@ DELIVERIES: Final = RetryStrategy(max_attempts=17, exponential_wait=2, retry_exc
 class Workshop:
     """What work needs: models, store, ledger, destinations."""
 
-    def __init__(self, router: Router, store: Store, jobs: Jobs, settings: Settings) -> None:
+    def __init__(
+        self, router: Router, store: Store, jobs: Jobs, settings: Settings, metrics: Metrics | None = None
+    ) -> None:
         self.router, self.store, self.jobs, self.settings = router, store, jobs, settings
+        self.metrics = metrics or Metrics()
         self.versions = Versions(jobs.database)
 
     def interpret(self, job_id: UUID, *, last: bool) -> None:
@@ -50,16 +58,24 @@ class Workshop:
             Exception: whatever went wrong, after it was recorded; for good if this was the `last` attempt.
         """
         job = self._job(job_id)
-        if job.state == "done":
+        if job.state != "waiting":
             return
+        watch = self.metrics.stopwatch()
         try:
-            report = interpret(self._recording(job), router=self.router, issued=job.accepted_at)
-            self._keep(report)
+            with watch.stage("read"):
+                recording = self._recording(job)
+            with watch.stage("interpret"):
+                report = interpret(recording, router=self.router, issued=job.accepted_at)
+            held = self._kept(report, watch, partial(self.jobs.holding, job_id, report.id))
         except Exception as error:
-            self.jobs.failing(job_id, _code(error), final=last)
+            self.jobs.failing(job_id, code_of(error), final=self._failed(error, watch, last=last))
             raise
-        self.jobs.interpreted(job_id, report.id, self._made_with(report))
-        log.info("job %s: report %s", job_id, report.id)
+        if held is None:
+            return
+        self.jobs.interpreted(job_id, report.id, held, self._made_with(report))
+        self.metrics.interpreted(report.reading.prediction)
+        with bound(report_id=str(report.id)):
+            log.info("interpreted", extra={"seconds": watch.seconds})
 
     def revise(self, report_id: UUID, number: int, *, last: bool) -> None:
         """Make a later version of a report that was asked for, and keep it. Twice does no harm.
@@ -67,44 +83,82 @@ class Workshop:
         Raises:
             Exception: whatever went wrong, after it was recorded; for good if this was the `last` attempt.
         """
-        version = self.versions.version(report_id, number)
+        try:
+            version = self.versions.version(report_id, number)
+        except UnknownReport:  # it was erased since
+            return
         if version.state == "done":
             return
-        try:
-            recording = self._recording(self._job(version.job_id))
-            if version.reason is not None:
-                former = restored(self.store.files(report_id, self._former(version)), recording)
-                report = withdraw(former, number, version.requested_at, version.reason)
-            else:
-                amendment = Amendment(report_id, number)
-                report = interpret(recording, router=self.router, issued=version.requested_at, amendment=amendment)
-            self._keep(report)
-        except Exception as error:
-            self.versions.failing(version, _code(error), final=last)
-            raise
-        self.versions.made(version, self._made_with(report))
-        log.info("report %s: version %d %s", report_id, number, version.kind)
+        watch = self.metrics.stopwatch()
+        with bound(job_id=str(version.job_id)):
+            try:
+                with watch.stage("read"):
+                    recording = self._recording(self._job(version.job_id))
+                with watch.stage("interpret"):
+                    report = self._next(version, recording)
+                held = self._kept(report, watch, partial(self.versions.holding, version))
+            except Exception as error:
+                self.versions.failing(version, code_of(error), final=self._failed(error, watch, last=last))
+                raise
+            if held is None:
+                return
+            self.versions.made(version, held, self._made_with(report))
+            if not report.withdrawn:
+                self.metrics.interpreted(report.reading.prediction)
+            log.info("withdrawn" if report.withdrawn else "amended", extra={"seconds": watch.seconds})
+
+    def _next(self, version: Version, recording: Recording) -> Report:
+        if version.reason is None:
+            amendment = Amendment(version.report_id, version.version)
+            return interpret(recording, router=self.router, issued=version.requested_at, amendment=amendment)
+        known = self.versions.versions(version.report_id)
+        former = max(each.version for each in known if each.state == "done" and each.version < version.version)
+        held = restored(self.store.files(version.report_id, former), recording)
+        return withdraw(held, version.version, version.requested_at, version.reason)
+
+    def _kept(self, report: Report, watch: Stopwatch, holding: Callable[[], bool]) -> list[Indexed] | None:
+        """Keep a report once it is recorded that the store is `holding` it; return what is to be listed of it.
+
+        None: it is not waited for any more, and not kept.
+        """
+        with watch.stage("render"):
+            files = renderings(report, FhirSettings(self.settings.patient_systems))
+        with watch.stage("store"):
+            if not holding():
+                return None
+            made = self.store.put_report(report.id, report.version, {**files, ARCHIVE: archived(report)}, resources)
+        return Index(self.jobs.database, self.settings.zone).rows(report.id, report.version, made)
+
+    def _failed(self, error: Exception, watch: Stopwatch, *, last: bool) -> bool:
+        """Count and log a failure, and say whether it is for good."""
+        # What is merely away costs no ECG its report: the ledger keeps it waiting, and it is queued again.
+        final = last and not isinstance(error, Overloaded)
+        self.metrics.not_interpreted(error, final=final)
+        log.warning("not interpreted", extra={"error": named(error), "code": code_of(error), "seconds": watch.seconds})
+        return final
+
+    def _made_with(self, report: Report) -> str:
+        return made_with(report.reading.prediction.choice.models, self.settings)
 
     def deliver(self, report_id: UUID, destination: Destination, name: str, *, last: bool, version: int = 1) -> None:
         """Deliver one kept version of a report to one destination. Destinations are idempotent: twice does no harm.
 
         Raises:
-            DeliveryError: it may be tried again; it was recorded. A refusal is recorded for good, and raises nothing.
+            DeliveryError: it may be tried again; it was recorded. A refusal is recorded for good, a patient that
+                cannot be matched goes into quarantine: both raise nothing.
         """
         due = self.versions.due(report_id, name, version)
         for delivery in due:
-            try:
-                self._deliver(delivery, destination)
-            except DeliveryError as error:
-                final = last or isinstance(error, Refused)
-                self.jobs.undelivered(report_id, name, str(error), final=final, version=delivery.version)
-                if delivery != due[-1]:
-                    held_up = f"version {delivery.version}: {error}"
-                    self.jobs.undelivered(report_id, name, held_up, final=final, version=version)
-                if not isinstance(error, Refused):
-                    raise
-                log.warning("report %s: %s refused it", report_id, name)
-                return
+            with bound(job_id=str(delivery.job_id), report_id=str(report_id), destination=name):
+                try:
+                    self._deliver(delivery, destination)
+                except DeliveryError as error:
+                    self._undelivered(delivery, error, last=last)
+                    if delivery != due[-1]:
+                        self._undelivered(due[-1], error, last=last, held_up_by=delivery)
+                    if not isinstance(error, Refused):
+                        raise
+                    return
 
     def _deliver(self, delivery: Delivery, destination: Destination) -> None:
         report_id, name, version = delivery.report_id, delivery.destination, delivery.version
@@ -115,28 +169,31 @@ class Workshop:
             return
         self.versions.set_open(delivery, True)
         try:
-            receipt = destination.deliver(report, held)
+            with self.metrics.delivering(name, report.issued):
+                receipt = destination.deliver(report, held)
         except DeliveryError as error:
-            if (
-                not delivery.open
-                and not isinstance(error, Unconfirmed)
-                and not (isinstance(error, Refused) and error.partly)
-            ):
+            partly = isinstance(error, Unconfirmed) or (isinstance(error, Refused) and error.partly)
+            if not delivery.open and not partly:
                 self.versions.set_open(delivery, False)
             raise
         self.jobs.delivered(report_id, name, receipt.reference, version, receipt.state)
-        log.info("report %s: delivered to %s", report_id, name)
+        log.info("delivered")
 
-    def _keep(self, report: Report) -> None:
-        files = renderings(report, FhirSettings(self.settings.patient_systems))
-        self.store.put_report(report.id, report.version, {**files, ARCHIVE: archived(report)}, resources)
-
-    def _made_with(self, report: Report) -> str:
-        return made_with(report.reading.prediction.choice.models, self.settings)
-
-    def _former(self, version: Version) -> int:
-        known = self.versions.versions(version.report_id)
-        return max(each.version for each in known if each.state == "done" and each.version < version.version)
+    def _undelivered(
+        self, delivery: Delivery, error: DeliveryError, *, last: bool, held_up_by: Delivery | None = None
+    ) -> None:
+        """Record why a delivery failed, or that of an earlier version which must come before it."""
+        key, version = (delivery.report_id, delivery.destination), delivery.version
+        if isinstance(error, Unidentified):
+            self.jobs.quarantined(*key, str(error), version)
+            said = "in quarantine"
+        else:
+            why = f"version {held_up_by.version}: {error}" if held_up_by else str(error)
+            self.jobs.undelivered(*key, why, final=last or isinstance(error, Refused), version=version)
+            said = "refused by the destination" if isinstance(error, Refused) else "not delivered"
+        if held_up_by is None:
+            code = str(error) if isinstance(error, Unidentified) else error.code
+            log.warning(said, extra={"error": named(error), "code": code})
 
     def _job(self, job_id: UUID) -> Job:
         job = self.jobs.job(job_id)
@@ -145,18 +202,14 @@ class Workshop:
         return job
 
     def _recording(self, job: Job) -> Recording:
-        return recordings(Payload(self.store.payload(job.payload_sha256)), self.settings)[job.part]
+        return recordings(kept(self.store, job.payload_sha256, job.declared), self.settings)[job.part]
 
 
-def resources(files: Mapping[str, bytes], former: Mapping[str, bytes]) -> dict[str, bytes]:
+def resources(files: Files, former: Files) -> dict[str, bytes]:
     """Return the FHIR resources of a report's files, and what becomes of those they replace: JSON by 'type/id'."""
     replaced = superseded(former[BUNDLE], files[BUNDLE]) if former else {}
     found = replaced | stored(files[BUNDLE])
     return {f"{kind}/{each}": data for (kind, each), data in found.items()}
-
-
-def _code(error: Exception) -> str:
-    return error.code if isinstance(error, EcgError) else type(error).__name__
 
 
 def build_queue(workshop: Workshop, destinations: Mapping[str, Destination], url: str) -> App:
@@ -165,27 +218,31 @@ def build_queue(workshop: Workshop, destinations: Mapping[str, Destination], url
 
     @queue.task(name=INTERPRET, queue=INTERPRET, retry=INTERPRETATIONS, pass_context=True)
     def interpret_task(context: JobContext, job_id: str) -> None:
-        workshop.interpret(UUID(job_id), last=_is_last(context, INTERPRETATIONS))
+        with bound(job_id=job_id, attempt=_attempt(context)):
+            workshop.interpret(UUID(job_id), last=_is_last(context, INTERPRETATIONS))
 
     @queue.task(name=REVISE, queue=INTERPRET, retry=INTERPRETATIONS, pass_context=True)
     def revise_task(context: JobContext, report_id: str, version: str) -> None:
-        workshop.revise(UUID(report_id), int(version), last=_is_last(context, INTERPRETATIONS))
+        with bound(report_id=report_id, attempt=_attempt(context)):
+            workshop.revise(UUID(report_id), int(version), last=_is_last(context, INTERPRETATIONS))
 
     @queue.task(name=DELIVER, queue=DELIVER, retry=DELIVERIES, pass_context=True)
     def deliver_task(context: JobContext, report_id: str, destination: str, version: str = "1") -> None:
         last = _is_last(context, DELIVERIES)
-        workshop.deliver(UUID(report_id), destinations[destination], destination, last=last, version=int(version))
+        with bound(attempt=_attempt(context)):
+            workshop.deliver(UUID(report_id), destinations[destination], destination, last=last, version=int(version))
 
     return queue
 
 
-async def work(queue: App, jobs: Jobs, names: Sequence[str], concurrency: int) -> None:
-    """Work until cancelled; then finish what is in hand. Jobs of workers that died are taken over.
+async def work(queue: App, jobs: Jobs, names: Sequence[str], concurrency: int, drain: float) -> None:
+    """Work until cancelled; then finish what is in hand, within `drain` seconds. Jobs of dead workers are taken over.
 
     Each destination has a worker of its own, so that a slow one holds up no other.
     """
     async with queue.open_async():
-        tasks = [_worker(queue, INTERPRET, concurrency), *(_worker(queue, f"{DELIVER}:{name}", 1) for name in names)]
+        queues = {INTERPRET: concurrency, ERASE: 1, **{f"{DELIVER}:{name}": 1 for name in names}}
+        tasks = [_worker(queue, name, at_once, drain) for name, at_once in queues.items()]
         running = [asyncio.create_task(task) for task in (*tasks, _rescue(queue, jobs))]
         try:
             await asyncio.gather(*running)
@@ -195,7 +252,7 @@ async def work(queue: App, jobs: Jobs, names: Sequence[str], concurrency: int) -
             await asyncio.gather(*running, return_exceptions=True)
 
 
-async def _worker(queue: App, name: str, concurrency: int) -> None:
+async def _worker(queue: App, name: str, concurrency: int, drain: float) -> None:
     await queue.run_worker_async(
         queues=[name],
         concurrency=concurrency,
@@ -203,7 +260,7 @@ async def _worker(queue: App, name: str, concurrency: int) -> None:
         fetch_job_polling_interval=1.0,
         update_heartbeat_interval=HEARTBEAT,
         stalled_worker_timeout=DEAD_AFTER,
-        shutdown_graceful_timeout=DRAIN,
+        shutdown_graceful_timeout=drain,
         delete_jobs="successful",
     )
 
@@ -211,12 +268,16 @@ async def _worker(queue: App, name: str, concurrency: int) -> None:
 async def _rescue(queue: App, jobs: Jobs) -> None:
     """Queue again, every few seconds, what dead workers had in hand, and what the queue lost."""
     while True:
-        if lost := await asyncio.to_thread(jobs.recover) + await asyncio.to_thread(Versions(jobs.database).recover):
+        if lost := await asyncio.to_thread(jobs.recover):
             log.warning("%d lost jobs are queued again", lost)
         for job in await queue.job_manager.get_stalled_jobs(seconds_since_heartbeat=DEAD_AFTER):
             log.warning("work of a dead worker is taken over: %s", job.task_kwargs)
             await queue.job_manager.retry_job(job)
         await asyncio.sleep(DEAD_AFTER / 2)
+
+
+def _attempt(context: JobContext) -> int:
+    return context.job.attempts + 1  # it counts those before this one
 
 
 def _is_last(context: JobContext, strategy: RetryStrategy) -> bool:

@@ -9,8 +9,11 @@ import socket
 import ssl
 import sys
 import time
+from collections.abc import Callable
+from contextlib import AbstractContextManager, nullcontext
 from copy import deepcopy
 from dataclasses import dataclass
+from itertools import count
 from socketserver import BaseServer
 from typing import Any, Final, cast
 
@@ -197,6 +200,7 @@ class BoundedAssociation(Association):
     def __init__(self, ae: ApplicationEntity, client: socket.socket, bounds: Bounds) -> None:
         super().__init__(ae, MODE_ACCEPTOR)
         self.client = client
+        self.around: AbstractContextManager[object] = nullcontext()
         self.dimse = self.messages = _Messages(self, bounds)
         self.dul = _Provider(self)
         # Again, for their timers live in the upper layer.
@@ -205,6 +209,10 @@ class BoundedAssociation(Association):
 
     def run_reactor(self) -> None:
         """Shake hands and serve the association until it ends; then leave neither thread nor socket behind."""
+        with self.around:
+            self._serve()
+
+    def _serve(self) -> None:
         try:
             if isinstance(self.client, ssl.SSLSocket):
                 self.client.settimeout(self.acse_timeout)
@@ -240,6 +248,7 @@ class _Handler(RequestHandler):
         association = BoundedAssociation(self.ae, self.request, server.bounds)
         association.name = "AcceptorThread"  # by which pynetdicom knows them
         association._server = server
+        association.around = server.around(next(server.numbers))
         acceptor = association.acceptor
         acceptor.ae_title, acceptor.address_info = server.ae_title, self.local
         acceptor.maximum_length = self.ae.maximum_pdu_size
@@ -262,6 +271,8 @@ class Server(AssociationServer):
     ) -> None:
         self.bounds = bounds
         self.wanted: tuple[EventHandlerType, ...] = ()
+        self.around: Callable[[int], AbstractContextManager[object]] = nullcontext
+        self.numbers = count(1)
         contexts: list[PresentationContext] = ae.supported_contexts
         super().__init__(ae, address, ae.ae_title, contexts, tls, request_handler=_Handler)
         self.draining = False

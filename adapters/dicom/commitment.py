@@ -10,6 +10,7 @@ from pydicom.dataset import Dataset
 from pynetdicom.events import Event
 
 from adapters.dicom.elements import Item
+from adapters.dicom.values import unique_identifier
 
 # PS3.4 J.3: the Push Model and its well-known instance; J.3.2.1.1: the one action type.
 PUSH_MODEL: Final = "1.2.840.10008.1.20.1"
@@ -83,18 +84,18 @@ def receive(event: Event, inbox: CommitmentInbox) -> tuple[int, None]:
 
 def answer(information: Item) -> Commitment | None:
     """Return the PACS's word from the event information (PS3.4 table J.3-2), None where it names no transaction."""
-    if not (transaction := information.text("TransactionUID")):
+    if not (transaction := unique_identifier(information.text("TransactionUID"))):
         return None
     stored, failed = information.items("ReferencedSOPSequence"), information.items("FailedSOPSequence")
     return Commitment(
         transaction,
-        tuple(_uid(each) for each in stored),
-        tuple((_uid(each), each.integer("FailureReason") or PROCESSING_FAILURE) for each in failed),
+        tuple(uid for each in stored if (uid := _uid(each))),
+        tuple((uid, each.integer("FailureReason") or PROCESSING_FAILURE) for each in failed if (uid := _uid(each))),
     )
 
 
 def _uid(item: Item) -> str:
-    return item.text("ReferencedSOPInstanceUID") or ""
+    return unique_identifier(item.text("ReferencedSOPInstanceUID"))
 
 
 def _reference(dataset: Dataset) -> Dataset:

@@ -5,24 +5,28 @@ from datetime import date, datetime, timedelta, timezone
 from typing import Final
 
 from adapters.dicom.elements import Item
-from ecg.recording import Device, Order, Patient
+from ecg.recording import PRIORITIES, Device, Order, Patient, Priority, Study
 
 # PS3.5 6.2: DT, with the zone as its suffix; a time that does not reach the minute is none.
 _DATETIME: Final = re.compile(r"(\d{4})(\d\d)(\d\d)(\d\d)(\d\d)(?:(\d\d)(?:\.(\d{1,6}))?)?([+-]\d{4})?")
 _ZONE: Final = re.compile(r"([+-])(\d\d)(\d\d)")
 _AGE: Final = re.compile(r"(\d{3})([DWMY])")
+# PS3.3 C.4.11, Requested Procedure Priority; HIGH is what HL7 v2 calls ASAP, and FHIR has nothing below routine.
+_PRIORITIES: Final[dict[str, Priority]] = {
+    **{"STAT": "stat", "HIGH": "asap"},
+    **{"ROUTINE": "routine", "MEDIUM": "routine", "LOW": "routine"},
+}
 _YEARS: Final = {"D": 1 / 365.25, "W": 7 / 365.25, "M": 1 / 12, "Y": 1.0}
 
 
 def patient(item: Item) -> Patient:
     """Return the patient (PS3.3 C.7.1.1), of the name its alphabetic group."""
     sex = (item.text("PatientSex") or "").upper()
-    name = (item.text("PatientName") or "").partition("=")[0].strip(" ^")
     return Patient(
         id=item.text("PatientID"),
         issuer=item.text("IssuerOfPatientID")
         or item.first("IssuerOfPatientIDQualifiersSequence").text("UniversalEntityID"),
-        name=name or None,
+        name=_name(item, "PatientName"),
         birth_date=_date(item.text("PatientBirthDate")),
         sex=sex if sex in ("F", "M", "O") else None,
         age=_age(item.text("PatientAge")),
@@ -40,6 +44,18 @@ def order(item: Item) -> Order:
         filler_number=_text(requests, "FillerOrderNumberImagingServiceRequest"),
         admission_id=item.text("AdmissionID"),
         study_uid=item.text("StudyInstanceUID"),
+        priority=_priority(requests),
+    )
+
+
+def study(item: Item) -> Study:
+    """Return what the object says of its study (PS3.3 C.7.2.1), of the physician's name its alphabetic group."""
+    return Study(
+        id=item.text("StudyID"),
+        date=item.text("StudyDate"),
+        time=item.text("StudyTime"),
+        description=item.text("StudyDescription"),
+        referring_physician=_name(item, "ReferringPhysicianName"),
     )
 
 
@@ -102,6 +118,20 @@ def _date(text: str | None) -> date | None:
 def _age(text: str | None) -> float | None:
     match = _AGE.fullmatch(text or "")
     return int(match.group(1)) * _YEARS[match.group(2)] if match else None
+
+
+def _name(item: Item, keyword: str) -> str | None:
+    return (item.text(keyword) or "").partition("=")[0].strip(" ^") or None
+
+
+def _priority(items: tuple[Item, ...]) -> Priority | None:
+    """Return the most urgent priority that is stated.
+
+    The attribute is the worklist's. No module of a waveform object nor the Request Attributes Macro (PS3.3 table 10-9)
+    has it; recorders that pass it on write it into either.
+    """
+    said = {_PRIORITIES.get((each.text("RequestedProcedurePriority") or "").upper()) for each in items}
+    return next((each for each in reversed(PRIORITIES) if each in said), None)
 
 
 def _text(items: tuple[Item, ...], keyword: str) -> str | None:

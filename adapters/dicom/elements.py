@@ -23,14 +23,20 @@ from pydicom.valuerep import PN_DELIMS, TEXT_VR_DELIMS
 from pydicom.values import convert_SQ
 
 from adapters.dicom.codes import DEFLATED_LITTLE, EXPLICIT_BIG, IMPLICIT_LITTLE, TRANSFER_SYNTAXES
-from ecg.errors import MalformedPayload, UnknownFormat
+from ecg.errors import EcgError, MalformedPayload, UnknownFormat
 
 MAX_INFLATED: Final = 64 * 1024 * 1024  # bytes; the channels and samples of a 12-lead ECG make some MB at most
+# What pydicom raises on foreign bytes.
+UNREADABLE: Final = (
+    *(EcgError, ArithmeticError, AttributeError, EOFError, LookupError, OSError, RuntimeError, TypeError, ValueError),
+    *(struct.error, zlib.error),
+)
 _PREAMBLE: Final = 128  # PS3.10 7.1: 128 bytes, then DICM
 _LONG_VRS: Final = frozenset(
     {b"OB", b"OD", b"OF", b"OL", b"OV", b"OW", b"SQ", b"SV", b"UC", b"UN", b"UR", b"UT", b"UV"}
 )
 _UNDEFINED: Final = 0xFFFFFFFF  # PS3.5 7.1.1
+_PERSON_NAMES: Final = frozenset({"PatientName", "ReferringPhysicianName"})  # PS3.6: PN
 # PS3.5 6.2, DS. Python's float() would also take 'nan', 'inf' and '1_0'.
 _DECIMAL: Final = re.compile(r"[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?")
 
@@ -51,7 +57,7 @@ class Item:
         """Return a text in its character set, without padding."""
         if (raw := self.data(keyword)) is None:
             return None
-        delimiters = PN_DELIMS if keyword == "PatientName" else TEXT_VR_DELIMS
+        delimiters = PN_DELIMS if keyword in _PERSON_NAMES else TEXT_VR_DELIMS
         return decode_bytes(raw, _encodings(self.dataset), delimiters).replace("\0", " ").strip() or None
 
     def number(self, keyword: str) -> float | None:
@@ -102,6 +108,15 @@ class Item:
 def is_part10(data: bytes) -> bool:
     """Say whether the bytes begin as a DICOM file does (PS3.10 7.1)."""
     return data[_PREAMBLE : _PREAMBLE + 4] == b"DICM"
+
+
+def transfer_syntax(data: bytes) -> str:
+    """Return the transfer syntax of a DICOM file.
+
+    Raises:
+        MalformedPayload: the file meta information names none.
+    """
+    return _file_meta(data)[0]
 
 
 def parse(data: bytes) -> Item:

@@ -2,6 +2,7 @@
 
 import logging
 from collections.abc import Callable, Mapping
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, field
 from ipaddress import IPv4Network, IPv6Address, IPv6Network, ip_address
 from threading import Thread
@@ -16,7 +17,7 @@ from pynetdicom.presentation import PresentationContext, build_context
 
 from adapters.dicom import statuses
 from adapters.dicom.associations import Bounds, Server
-from adapters.dicom.codes import TRANSFER_SYNTAXES, TWELVE_LEAD_ECG
+from adapters.dicom.codes import STORAGE_CLASSES, TRANSFER_SYNTAXES
 from adapters.dicom.commitment import PUSH_MODEL, PUSH_MODEL_INSTANCE, Commitment, answer
 from adapters.dicom.elements import Item
 from adapters.dicom.tls import TlsFiles, server_context
@@ -26,16 +27,6 @@ from ecg.payload import Payload
 _LOG = logging.getLogger(__name__)
 
 VERIFICATION: Final = "1.2.840.10008.1.1"  # PS3.4 A.4
-# PS3.4 B.5.
-STORAGE_CLASSES: Final = {
-    TWELVE_LEAD_ECG: "12-lead ECG Waveform Storage",
-    "1.2.840.10008.5.1.4.1.1.9.1.2": "General ECG Waveform Storage",
-    "1.2.840.10008.5.1.4.1.1.9.1.3": "Ambulatory ECG Waveform Storage",
-    "1.2.840.10008.5.1.4.1.1.9.1.4": "General 32-bit ECG Waveform Storage",
-    "1.2.840.10008.5.1.4.1.1.104.1": "Encapsulated PDF Storage",
-    "1.2.840.10008.5.1.4.1.1.7": "Secondary Capture Image Storage",
-    "1.2.840.10008.5.1.4.1.1.88.59": "Key Object Selection Document Storage",
-}
 COMMITMENT_EVENTS: Final = (1, 2)  # PS3.4 J.3.3.1: all is kept; failures exist
 # PS3.8 9.3.4: rejected for good, by the service user, calling AE title not recognised.
 CALLER_UNKNOWN: Final = (1, 1, 3)
@@ -54,9 +45,12 @@ class ListenerSettings:
             loopback address alone allows.
         bounds: what a caller may ask of it.
         tls: its certificate; None: plain text.
+        plain_off_loopback: whether an address that is not loopback may do without TLS with callers' certificates; then
+            names and networks are all that is known of callers, and what is sent can be read on the way.
 
     Raises:
-        ValueError: anyone might call from elsewhere, or a title is no AE title (PS3.5 6.2: 1 to 16 characters).
+        ValueError: anyone might call from elsewhere, callers from there prove nothing although they should, or a title
+            is no AE title (PS3.5 6.2: 1 to 16 characters).
     """
 
     host: str = "127.0.0.1"
@@ -65,13 +59,26 @@ class ListenerSettings:
     callers: Mapping[str, tuple[Network, ...]] = field(default_factory=dict)
     bounds: Bounds = field(default_factory=Bounds)
     tls: TlsFiles | None = None
+    plain_off_loopback: bool = False
 
     def __post_init__(self) -> None:
-        if not self.callers and self.host != "localhost" and not ip_address(self.host).is_loopback:
-            raise ValueError("A DICOM listener on an address that is not loopback must name its callers.")
+        if self.host != "localhost" and not ip_address(self.host).is_loopback:
+            self._check_off_loopback()
         for title in (self.ae_title, *self.callers):
             if not 1 <= len(title.strip()) <= 16 or not title.isascii() or not title.isprintable() or "\\" in title:
                 raise ValueError("An AE title has 1 to 16 ASCII characters, and no backslash.")
+
+    def _check_off_loopback(self) -> None:
+        if not self.callers:
+            raise ValueError("A DICOM listener on an address that is not loopback must name its callers.")
+        if self.tls is not None and self.tls.ca is not None:
+            return
+        if not self.plain_off_loopback:
+            raise ValueError(
+                "A DICOM listener on an address that is not loopback needs TLS with callers' certificates."
+            )
+        if any(not network.prefixlen for networks in self.callers.values() for network in networks):
+            raise ValueError("Without TLS the callers of a DICOM listener must be named with networks of their own.")
 
     def allows(self, title: str, address: str) -> bool:
         """Say whether that AE may call from that address."""
@@ -83,11 +90,27 @@ class ListenerSettings:
         return any(source in network for network in self.callers.get(title.strip(), ()))
 
 
+@dataclass(frozen=True)
+class Surroundings:
+    """What goes around what callers ask.
+
+    Attributes:
+        association: entered in an association's thread for as long as it lasts; it gets the association's number.
+        caller: entered around each request; it gets the caller's AE title.
+        refused: gets the reason of each refusal that is the listener's own, not of `accept`.
+    """
+
+    association: Callable[[int], AbstractContextManager[object]] = nullcontext
+    caller: Callable[[str], AbstractContextManager[object]] = nullcontext
+    refused: Callable[[str], object] = lambda reason: None
+
+
 class Listener:
     """Hands on what callers store, each object in its association's thread, and answers when that has returned.
 
     `accept` gets every object as a DICOM file in the transfer syntax it came in. Its error becomes the status of the
     answer; Success is sent after it has returned. `committed` gets storage commitments; without it none is taken.
+    `surroundings` go around the threads of associations and the requests of callers.
     """
 
     def __init__(
@@ -95,10 +118,13 @@ class Listener:
         settings: ListenerSettings,
         accept: Callable[[Payload], object],
         committed: Callable[[Commitment], object] | None = None,
+        surroundings: Surroundings = Surroundings(),
     ) -> None:
         self._settings = settings
+        self._within, self._refused = surroundings.caller, surroundings.refused
         self._accept = accept
         self._committed = committed
+        self._around = surroundings.association
         self._server: Server | None = None
         self._thread: Thread | None = None
 
@@ -127,6 +153,7 @@ class Listener:
             (evt.EVT_C_STORE, self._store),
             (evt.EVT_N_EVENT_REPORT, self._commit),
         )
+        self._server.around = self._around
         self._thread = Thread(target=self._server.serve_forever, args=(0.1,), name="dicom-listener", daemon=True)
         self._thread.start()
 
@@ -180,6 +207,8 @@ class Listener:
             association.is_rejected = True
             association.acse.send_reject(*CALLER_UNKNOWN)
             association.kill()
+            with self._within(title):
+                self._refused("caller-unknown")
 
     def _store(self, event: Event) -> Dataset:
         """Hand on an object (PS3.4 B.2.3, PS3.7 9.1.1)."""
@@ -187,15 +216,8 @@ class Listener:
         try:
             stream: Any = event.request.DataSet  # type: ignore[union-attr]
             size = 0 if stream is None else stream.getbuffer().nbytes
-            if event.request.AffectedSOPClassUID != event.context.abstract_syntax:
-                status, comment = statuses.CLASS_NOT_SUPPORTED, "not the class of the context"
-            elif size > self._settings.bounds.most_bytes:
-                status, comment = statuses.OUT_OF_RESOURCES, f"more than {self._settings.bounds.most_bytes} bytes"
-            elif size == 0:
-                raise MalformedPayload("There is no dataset.")
-            else:
-                self._accept(Payload(event.encoded_dataset(), "application/dicom"))
-                status, comment = statuses.SUCCESS, ""
+            with self._within(str(event.assoc.requestor.ae_title)):
+                status, comment = self._taken(event, size)
         except Exception as error:
             status = statuses.status_of(error)
             comment = error.code if isinstance(error, EcgError) else "failed"
@@ -203,6 +225,20 @@ class Listener:
                 _LOG.error("C-STORE failed: %s.", type(error).__name__)
         _LOG.info("C-STORE from %s, %d bytes: 0x%04X %s", event.assoc.requestor.ae_title, size, status, comment)
         return statuses.answer(status, "" if status == statuses.SUCCESS else comment)
+
+    def _taken(self, event: Event, size: int) -> tuple[int, str]:
+        """Hand on an object, or refuse it; return the status of the answer and its comment."""
+        if event.request.AffectedSOPClassUID != event.context.abstract_syntax:
+            self._refused("class-not-supported")
+            return statuses.CLASS_NOT_SUPPORTED, "not the class of the context"
+        if size > self._settings.bounds.most_bytes:
+            self._refused("too-large")
+            return statuses.OUT_OF_RESOURCES, f"more than {self._settings.bounds.most_bytes} bytes"
+        if size == 0:
+            self._refused(MalformedPayload.code)
+            raise MalformedPayload("There is no dataset.")
+        self._accept(Payload(event.encoded_dataset(), "application/dicom"))
+        return statuses.SUCCESS, ""
 
     def _commit(self, event: Event) -> tuple[int, None]:
         """Hand on a storage commitment (PS3.4 J.3.3, PS3.7 10.1.1)."""

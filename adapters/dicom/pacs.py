@@ -25,8 +25,8 @@ from adapters.dicom.commitment import (
     receive,
     request,
 )
-from adapters.dicom.rejection import rejection_note
-from adapters.dicom.results import ENCAPSULATED_PDF, SECONDARY_CAPTURE, encoded
+from adapters.dicom.rejection import succeeding
+from adapters.dicom.results import ENCAPSULATED_PDF, SECONDARY_CAPTURE
 from ecg.errors import DeliveryError, Refused, Unconfirmed, Unreachable
 from ecg.report import Receipt, Report
 
@@ -38,6 +38,8 @@ STORED: Final = frozenset({SUCCESS, 0x0001, 0x0107, 0x0111, 0x0116, *range(0xB00
 LATER: Final = frozenset({0x0110, 0x0213, *range(0xA700, 0xA800)})
 # PS3.3 C.14, Failure Reason: SOP Class Not Supported, Class/Instance Conflict. The others pass with a repeat.
 FOR_GOOD: Final = frozenset({0x0122, 0x0119})
+RESULTS: Final = (ENCAPSULATED_PDF, SECONDARY_CAPTURE)
+VERIFICATION: Final = "1.2.840.10008.1.1"  # PS3.4 A.4
 # PS3.8 9.3.4, Result of A-ASSOCIATE-RJ.
 REJECTED_FOR_GOOD: Final = 1
 
@@ -119,39 +121,59 @@ class PacsDestination:
             Unconfirmed: something may have been stored, or is not committed yet, try again.
             Refused: the PACS will not take it, or the recording names no study.
         """
-        former = held.reference.split() if held else ()
-        note = rejection_note(report, former)
-        objects = (*encoded(report, former), *([note] if note else []))
-        uids = [str(each.SOPInstanceUID) for each in objects]
-        receipt = Receipt(self.name, " ".join(uids))
-        if not objects:  # a withdrawal, where no object of ours is
-            return receipt
+        objects = succeeding(report, held)
+        classes = _classes(objects)
+        if not objects:
+            return receipt(self.name, objects)
         if not self.settings.commitment:
-            with self._association(objects) as association:
+            with self._association(classes) as association:
                 self._store(association, objects)
-            return receipt
-        transaction = f"2.25.{uuid5(report.id, f'commitment-{report.version}-{self.name}').int}"
-        # The word on an earlier try may have come late. If it is not good, it is spent.
-        early = self.inbox.result(transaction, 0.0)
-        if early is None or not set(uids) <= set(early.stored):
-            with self._association(objects) as association:
+        elif not self.committed_already(report, objects):
+            with self._association((*classes, PUSH_MODEL)) as association:
                 self._store(association, objects)
-                self._ask(association, request(transaction, objects))
-                word = self.inbox.result(transaction, self.settings.timeouts.linger)
-            _confirm(word or self.inbox.result(transaction, self.settings.timeouts.commitment), uids)
-        return receipt
+                word = self._asked(association, report, objects)
+            self._confirm(word, report, objects)
+        return receipt(self.name, objects)
+
+    def committed_already(self, report: Report, objects: Sequence[Dataset]) -> bool:
+        """Say whether the word on an earlier try has come late, and is good. If it is not good, it is spent."""
+        early = self.inbox.result(self._transaction(report), 0.0)
+        return early is not None and {str(each.SOPInstanceUID) for each in objects} <= set(early.stored)
+
+    def commit(self, report: Report, objects: Sequence[Dataset]) -> None:
+        """Have objects committed that are stored by another way.
+
+        Raises:
+            Unreachable: it could not be asked, try again.
+            Unconfirmed: they are not committed yet, try again.
+            Refused: the PACS will not commit.
+        """
+        with self._association((PUSH_MODEL,)) as association:
+            word = self._asked(association, report, objects)
+        self._confirm(word, report, objects)
+
+    def check(self) -> None:
+        """Ask the PACS for an echo (PS3.4 annex A).
+
+        Raises:
+            Unreachable: it gives none, for now.
+            Refused: it rejects us for good, or does not take what is to be sent.
+        """
+        wanted = (VERIFICATION, *RESULTS, *([PUSH_MODEL] if self.settings.commitment else []))
+        with self._association(wanted) as association:
+            status = association.send_c_echo().get("Status")
+        if status != SUCCESS:
+            raise Unreachable("The PACS does not answer to C-ECHO with Success.")
 
     @contextmanager
-    def _association(self, objects: Sequence[Dataset]) -> Iterator[Association]:
-        """Hold an association on which the PACS takes all that is to be sent.
+    def _association(self, wanted: Sequence[str]) -> Iterator[Association]:
+        """Hold an association on which the PACS takes all the SOP classes that are `wanted`.
 
         Raises:
             Unreachable: there is none, for now.
             Refused: the PACS rejects it for good, or does not take a SOP class.
         """
         settings, times = self.settings, self.settings.timeouts
-        classes = {ENCAPSULATED_PDF, SECONDARY_CAPTURE} | {str(each.SOPClassUID) for each in objects}
-        wanted = [*sorted(classes), *([PUSH_MODEL] if settings.commitment else [])]
         entity = AE(settings.own_ae_title)
         entity.connection_timeout, entity.acse_timeout = times.connect, times.associate
         entity.dimse_timeout, entity.network_timeout = times.response, times.response + times.linger
@@ -192,16 +214,15 @@ class PacsDestination:
                 raise (Unconfirmed(lost) if count else Unreachable(lost)) from error
             if status is None:
                 raise Unconfirmed(f"The PACS did not answer to {what}.")
-            if status in LATER:
-                busy = f"The PACS cannot take {what} now (status 0x{status:04X})."
-                raise Unconfirmed(busy) if count else Unreachable(busy)
             if status not in STORED:
-                raise Refused(f"The PACS refuses {what} (status 0x{status:04X}).", partly=count > 0)
+                raise not_stored(what, status, partly=count > 0)
 
-    def _ask(self, association: Association, information: Dataset) -> None:
-        """Ask for storage commitment by N-ACTION (PS3.4 J.3.2)."""
+    def _asked(self, association: Association, report: Report, objects: Sequence[Dataset]) -> Commitment | None:
+        """Ask for storage commitment by N-ACTION (PS3.4 J.3.2), and return the word if it comes at once."""
+        transaction = self._transaction(report)
+        asking = request(transaction, objects)
         try:
-            held, _ = association.send_n_action(information, REQUEST_COMMITMENT, PUSH_MODEL, PUSH_MODEL_INSTANCE)
+            held, _ = association.send_n_action(asking, REQUEST_COMMITMENT, PUSH_MODEL, PUSH_MODEL_INSTANCE)
         except RuntimeError as error:  # there is no association any more
             raise Unconfirmed("The association was lost before storage commitment.") from error
         status = held.get("Status")
@@ -211,6 +232,34 @@ class PacsDestination:
             raise Unconfirmed(f"The PACS cannot commit now (status 0x{status:04X}).")
         if status not in STORED:
             raise Refused(f"The PACS refuses storage commitment (status 0x{status:04X}).", partly=True)
+        return self.inbox.result(transaction, self.settings.timeouts.linger)
+
+    def _confirm(self, word: Commitment | None, report: Report, objects: Sequence[Dataset]) -> None:
+        """Wait for the word if there is none yet, and hold it against what was sent."""
+        word = word or self.inbox.result(self._transaction(report), self.settings.timeouts.commitment)
+        _confirm(word, [str(each.SOPInstanceUID) for each in objects])
+
+    def _transaction(self, report: Report) -> str:
+        """Return the transaction UID: a repeat asks under the same."""
+        return f"2.25.{uuid5(report.id, f'commitment-{report.version}-{self.name}').int}"
+
+
+def receipt(name: str, objects: Sequence[Dataset]) -> Receipt:
+    """Return what proves the delivery: the objects' SOP Instance UIDs."""
+    return Receipt(name, " ".join(str(each.SOPInstanceUID) for each in objects))
+
+
+def not_stored(what: str, status: int, *, partly: bool) -> DeliveryError:
+    """Return what it means that a PACS gave a status that is not among STORED; `partly`: it has stored others."""
+    if status in LATER:
+        busy = f"The PACS cannot take {what} now (status 0x{status:04X})."
+        return Unconfirmed(busy) if partly else Unreachable(busy)
+    return Refused(f"The PACS refuses {what} (status 0x{status:04X}).", partly=partly)
+
+
+def _classes(objects: Sequence[Dataset]) -> tuple[str, ...]:
+    """Return the SOP classes to ask for: those of every report, and what else is to be sent."""
+    return tuple(dict.fromkeys((*RESULTS, *(str(each.SOPClassUID) for each in objects))))
 
 
 def _limit(event: evt.Event, seconds: float) -> None:

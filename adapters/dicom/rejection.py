@@ -5,11 +5,20 @@ from typing import Final
 
 from pydicom.dataset import Dataset
 
-from adapters.dicom.results import PARTS, PICTURE, REJECTION, code, earlier, hierarchy, item, reference, shared
-from ecg.report import Report
-
-# PS3.4 B.5, Key Object Selection Document Storage.
-KEY_OBJECT_SELECTION: Final = "1.2.840.10008.5.1.4.1.1.88.59"
+from adapters.dicom.codes import KEY_OBJECT_SELECTION
+from adapters.dicom.results import (
+    PARTS,
+    PICTURE,
+    REJECTION,
+    code,
+    earlier,
+    encoded,
+    hierarchy,
+    item,
+    reference,
+    shared,
+)
+from ecg.report import Receipt, Report
 
 # PS3.16 CID 7010, titles of rejection notes. 113038, Incorrect Modality Worklist Entry, would say more than is known:
 # no worklist was asked for our objects. What belongs to another patient must not be used, for that patient's safety.
@@ -18,6 +27,19 @@ SAFETY: Final = code("113037", "DCM", "Rejected for Patient Safety Reasons")
 TITLES: Final = {"quality": QUALITY, "wrong-patient": SAFETY, "safety": SAFETY}
 # PS3.16 TID 2010, Key Object Selection, row 8: why, in words.
 DESCRIPTION: Final = code("113012", "DCM", "Key Object Description")
+
+
+def succeeding(report: Report, held: Receipt | None) -> tuple[Dataset, ...]:
+    """Return all objects that a PACS gets of a report: its own, then the note that rejects those it replaces.
+
+    None where a report is withdrawn of which the PACS holds no object.
+
+    Raises:
+        Refused: the recording names no study to which they could belong.
+    """
+    former = held.reference.split() if held else ()
+    note = rejection_note(report, former)
+    return (*encoded(report, former), *([note] if note else []))
 
 
 def rejection_note(report: Report, former: Sequence[str]) -> Dataset | None:

@@ -1,10 +1,8 @@
 """Encode a report as DICOM objects for the study of its ECG: the PDF, and the picture. Same report, same bytes."""
 
-import zlib
 from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
 from io import BytesIO
-from struct import error as struct_error
 from typing import Any, Final
 from uuid import UUID, uuid5
 
@@ -16,9 +14,10 @@ from pydicom.filewriter import dcmwrite
 from pydicom.uid import UID, ExplicitVRLittleEndian
 
 from adapters.dicom import values
-from adapters.dicom.codes import DEFLATED_LITTLE, TWELVE_LEAD_ECG
-from adapters.dicom.elements import is_part10, parse
-from ecg.errors import EcgError, Refused
+from adapters.dicom.codes import DEFLATED_LITTLE
+from adapters.dicom.elements import UNREADABLE, is_part10, parse
+from ecg.errors import Refused
+from ecg.recording import Study
 from ecg.report import NAMESPACE, Report
 
 # PS3.4 B.5.
@@ -43,12 +42,6 @@ _URN: Final = "urn:uuid:"  # RFC 9562, 4
 _MANUFACTURER: Final = "Twelvelead"
 # PS3.5 B.2: a UID from a UUID, under 2.25.
 _IMPLEMENTATION: Final = f"2.25.{uuid5(NAMESPACE, 'DICOM implementation').int}"
-
-# What a foreign parser raises on foreign bytes.
-_UNREADABLE: Final = (
-    *(EcgError, ArithmeticError, AttributeError, EOFError, LookupError, OSError, RuntimeError, TypeError, ValueError),
-    *(struct_error, zlib.error),
-)
 
 
 def encoded(report: Report, former: Sequence[str] = ()) -> tuple[Dataset, ...]:
@@ -174,7 +167,7 @@ def own_report_id(payload: bytes) -> UUID | None:
         for block in range(0x10, 0x100):
             if _text(dataset, block) == PRIVATE_CREATOR:
                 return UUID(_text(dataset, block << 8 | _REPORT_ID).removeprefix(_URN))
-    except _UNREADABLE:
+    except UNREADABLE:
         return None
     return None
 
@@ -196,24 +189,35 @@ def shared(report: Report, sop_class: str, part: str) -> Dataset:
     if dataset.PatientID and (issuer := values.identifier(patient.issuer)):
         dataset.IssuerOfPatientID = issuer
     dataset.PatientBirthDate, dataset.PatientSex = values.day(patient.birth_date), patient.sex or ""
-    # General Study (PS3.3 C.7.2.1). A recording does not keep the study's date, id and referring physician.
+    # General Study (PS3.3 C.7.2.1).
     dataset.StudyInstanceUID = study
     dataset.AccessionNumber = values.identifier(order.accession_number, values.SH)
     if dataset.AccessionNumber and (issuer := values.identifier(order.accession_issuer)):
         dataset.IssuerOfAccessionNumberSequence = [item(LocalNamespaceEntityID=issuer)]
-    dataset.StudyDate = dataset.StudyTime = dataset.StudyID = dataset.ReferringPhysicianName = ""
+    _set_study(dataset, recording.study)
     # General Series and General Equipment (PS3.3 C.7.3.1, C.7.5.1).
     dataset.SeriesInstanceUID = series_uid(report.id, part)
     dataset.SeriesNumber, dataset.InstanceNumber = _SERIES_NUMBER[part], report.version
     dataset.Manufacturer = dataset.ManufacturerModelName = _MANUFACTURER
     dataset.SoftwareVersions = values.label(report.release)
     _set_issued(dataset, report)
-    # General Reference (PS3.3 C.12.4), and in documents C.24.2: every source read here is a 12-lead ECG.
-    if source := values.unique_identifier(recording.provenance.instance_uid):
-        dataset.SourceInstanceSequence = [reference(TWELVE_LEAD_ECG, source)]
+    # General Reference (PS3.3 C.12.4), and in documents C.24.2.
+    source = values.unique_identifier(recording.provenance.instance_uid)
+    kind = values.unique_identifier(recording.provenance.class_uid)
+    if source and kind:
+        dataset.SourceInstanceSequence = [reference(kind, source)]
     block = dataset.private_block(PRIVATE_GROUP, PRIVATE_CREATOR, create=True)
     block.add_new(_REPORT_ID, "LO", report.id.urn)
     return dataset
+
+
+def _set_study(dataset: Dataset, study: Study) -> None:
+    """Set what all objects of the study share (PS3.3 C.7.2.1): as its source has it, or empty where that is invalid."""
+    dataset.StudyDate, dataset.StudyTime = values.stated_day(study.date), values.stated_time(study.time)
+    dataset.StudyID = values.identifier(study.id, values.SH)
+    dataset.ReferringPhysicianName = values.person_name(study.referring_physician)
+    if description := values.label(study.description):
+        dataset.StudyDescription = description
 
 
 def _set_issued(dataset: Dataset, report: Report) -> None:

@@ -19,6 +19,8 @@ OUT_OF_RESOURCES: Final = 0xA700
 DOES_NOT_MATCH_CLASS: Final = 0xA900
 CANNOT_UNDERSTAND: Final = 0xC000
 FAILED: Final = 0xC001
+# PS3.18 table 10.5.3-1, by which STOW-RS tells the same; CLASS_NOT_SUPPORTED is in both.
+SYNTAX_NOT_SUPPORTED: Final = 0xC122
 
 # The nearest base class wins. A well-formed object that is no ECG is a success: a failure would hold up the forward
 # queue of a PACS. 0x0110, Processing Failure, is not among the statuses of a C-STORE (PS3.7 9.1.1.1.9): what fails for

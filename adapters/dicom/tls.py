@@ -1,4 +1,4 @@
-"""TLS for DICOM associations."""
+"""TLS as a listener speaks it, for DICOM associations and for HTTP."""
 
 import ssl
 from dataclasses import dataclass
@@ -35,5 +35,24 @@ def server_context(files: TlsFiles) -> ssl.SSLContext:
             context.load_verify_locations(files.ca)
             context.verify_mode = ssl.CERT_REQUIRED
     except OSError as error:  # ssl.SSLError among them
-        raise SetupError("The TLS certificate, key or CA of the DICOM listener cannot be loaded.") from error
+        raise SetupError("A listener's TLS certificate, key or clients' CA cannot be loaded, or do not fit.") from error
+    return context
+
+
+def probe_context(files: TlsFiles) -> ssl.SSLContext:
+    """Return the context by which a supervisor asks its own listener: it trusts that certificate and no other.
+
+    Raises:
+        SetupError: a file is missing, or is not what it must be.
+    """
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+    context.minimum_version = ssl.TLSVersion.TLSv1_2
+    # The certificate itself is the anchor, so the name by which the probe reaches it says no more.
+    context.check_hostname = False
+    context.verify_flags |= ssl.VERIFY_X509_PARTIAL_CHAIN
+    try:
+        context.load_verify_locations(files.certificate)
+        context.load_cert_chain(files.certificate, files.key)
+    except OSError as error:
+        raise SetupError("The TLS certificate or key of the DICOM listener cannot be loaded.") from error
     return context

@@ -13,6 +13,9 @@ _PN_COMPONENTS: Final = 5
 # PS3.5 9.1: at most 64 characters, components of digits without leading zero; PS3.5 annex B: 2.25 and a UUID.
 _UID: Final = re.compile(r"[0-2](\.(0|[1-9][0-9]*))+")
 _UID_LENGTH: Final = 64
+# PS3.5 6.2, DA; and TM to the hour, minute, second (a leap second is one) or its fraction.
+_DAY: Final = re.compile(r"[0-9]{8}")
+_TIME: Final = re.compile(r"([01][0-9]|2[0-3])([0-5][0-9](([0-5][0-9]|60)(\.[0-9]{1,6})?)?)?")
 # PS3.5 6.2, DT: the suffix &ZZXX lies from -1200 to +1400.
 _WEST: Final = timedelta(hours=-12)
 _EAST: Final = timedelta(hours=14)
@@ -41,6 +44,19 @@ def person_name(text: str | None) -> str:
 def unique_identifier(text: str | None) -> str:
     """Return a UID, and '' where the text is none."""
     return text if text and len(text) <= _UID_LENGTH and _UID.fullmatch(text) else ""
+
+
+def stated_day(text: str | None) -> str:
+    """Return a DA as it stands, and '' where it is no date."""
+    try:
+        return text if text and _DAY.fullmatch(text) and datetime.strptime(text, "%Y%m%d") else ""
+    except ValueError:
+        return ""
+
+
+def stated_time(text: str | None) -> str:
+    """Return a TM as it stands, and '' where it is no time."""
+    return text if text and _TIME.fullmatch(text) else ""
 
 
 def day(at: date | None) -> str:

@@ -52,6 +52,7 @@ class WaveformReader:
                 series_uid=item.text("SeriesInstanceUID"),
                 instance_uid=item.text("SOPInstanceUID"),
                 notes=notes + remarks + doubts,
+                class_uid=item.text("SOPClassUID"),
             ),
             patient=agreed_patient(context.patient(item), declared.patient),
             order=agreed_order(context.order(item), declared.order),
@@ -59,6 +60,7 @@ class WaveformReader:
             filters=filters(group.items("ChannelDefinitionSequence")),
             device=context.device(item),
             statements=context.statements(item),
+            study=context.study(item),
         )
         return (recording,)
 

@@ -1,1 +1,1 @@
-"""HL7 FHIR R4: a report as a transaction Bundle."""
+"""HL7 FHIR R4: an ECG as Observation, a report as a transaction Bundle."""

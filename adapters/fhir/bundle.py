@@ -112,7 +112,7 @@ def retired(resource: Json) -> Json:
 def _issued(entries: list[Json]) -> str:
     """Return when a Bundle's report was issued."""
     held = (each["resource"] for each in entries)
-    return next(str(each["issued"]) for each in held if each["resourceType"] == "DiagnosticReport")
+    return next((str(each["issued"]) for each in held if each["resourceType"] == "DiagnosticReport"), "")
 
 
 def _entry(uuid: UUID, resource: Json) -> Json:

@@ -3,17 +3,16 @@
 import json
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from threading import Lock
 from types import MappingProxyType
 from typing import Any, Final, Literal
 
+from adapters.exchange import Answer, Ask, Exchange, Overtaken, Wire, accepted, secure
 from adapters.fhir.bundle import encode, relinked, written
 from adapters.fhir.codes import URI, Json
 from adapters.fhir.elements import urn
-from adapters.fhir.exchange import Answer, Ask, Exchange, Overtaken, Wire, accepted, secure
 from adapters.fhir.frame import DEFAULTS, FhirSettings, Frame
-from adapters.fhir.oauth import TokenSource
 from adapters.fhir.succession import (
     OURS,
     Writing,
@@ -26,7 +25,8 @@ from adapters.fhir.succession import (
     version_of,
     written_state,
 )
-from ecg.errors import Refused, Unconfirmed, Unreachable
+from adapters.oauth import TokenSource, send_as
+from ecg.errors import Refused, Unconfirmed, Unidentified, Unreachable
 from ecg.recording import Patient
 from ecg.report import Receipt, Report
 
@@ -92,10 +92,11 @@ class EhrDestination:
         """Deliver a report. A later version replaces the one `held`, if that is still as we wrote it.
 
         Raises:
-            Refused: a code that says why its patient is not surely that of the server ('patient-without-id',
+            Unidentified: a code that says why its patient is not surely that of the server ('patient-without-id',
                 'patient-without-system', 'patient-not-found', 'patient-ambiguous', 'patient-inactive',
-                'patient-mismatch'); 'changed at destination', where somebody signed or changed the former version;
-                or the step and the HTTP status with which the server refused it.
+                'patient-mismatch').
+            Refused: 'changed at destination', where somebody signed or changed the former version; or the step and
+                the HTTP status with which the server refused it.
             Unreachable: nothing arrived.
             Unconfirmed: it may have arrived.
         """
@@ -198,7 +199,7 @@ class EhrDestination:
             if (place := _place(held[0])) is None or (whose := _subject(held[0])) is None:
                 continue
             if whose != patient:
-                raise Refused("patient-mismatch")
+                raise Unidentified("patient-mismatch")
             found[role] = place
         return found
 
@@ -206,19 +207,19 @@ class EhrDestination:
         """Return the patient's literal reference: the one that has the identifier and contradicts nothing."""
         named = frame.named.get("patient")
         if named is None:
-            raise Refused("patient-without-id")
+            raise Unidentified("patient-without-id")
         identifier = named["identifier"]
         if not identifier.get("system"):
-            raise Refused("patient-without-system")
+            raise Unidentified("patient-without-system")
         held, whole = self._search("Patient", identifier["system"], identifier["value"])
         if len(held) > 1 or not whole:
-            raise Refused("patient-ambiguous")
+            raise Unidentified("patient-ambiguous")
         if not held or (place := _place(held[0])) is None:
-            raise Refused("patient-not-found")
+            raise Unidentified("patient-not-found")
         if held[0].get("active") is False or any(each.get("type") == "replaced-by" for each in _each(held[0], "link")):
-            raise Refused("patient-inactive")
+            raise Unidentified("patient-inactive")
         if _contradicts(held[0], frame.report.recording.patient):
-            raise Refused("patient-mismatch")
+            raise Unidentified("patient-mismatch")
         return place
 
     def _search(self, kind: str, system: str, value: str) -> tuple[list[Json], bool]:
@@ -310,17 +311,8 @@ class EhrDestination:
         return places[0]
 
     def _asked(self, ask: Ask) -> tuple[Json, Answer]:
-        """Send a request as this client; with a new token, once, where the server does not take the last one."""
-        answer = self._exchange.send(self._authorised(ask))
-        if answer.status == 401 and self._token is not None:
-            self._token.forget()
-            answer = self._exchange.send(self._authorised(ask))
+        answer = send_as(self._token, self._exchange, ask)
         return accepted(ask, answer), answer
-
-    def _authorised(self, ask: Ask) -> Ask:
-        if self._token is None:
-            return ask
-        return replace(ask, headers={**ask.headers, "Authorization": f"Bearer {self._token.token()}"})
 
 
 def _sending(**headers: str) -> dict[str, str]:

@@ -1,5 +1,6 @@
 """What all resources of one report share: whose it is, when, by which device, under which ids."""
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
@@ -32,9 +33,21 @@ class FhirSettings:
     patient_systems: Mapping[str, str] = field(default_factory=lambda: MappingProxyType({}))
     preliminary: Literal["preliminary", "partial"] = "preliminary"
 
+    def system_of(self, issuer: str | None) -> str | None:
+        """Return the identifier system of an issuer, None where it has none. What came from FHIR is one."""
+        return self.patient_systems.get(issuer or "") or (issuer if issuer and _URI.fullmatch(issuer) else None)
+
+    def issuer_of(self, system: str | None) -> str | None:
+        """Return the issuer whose system this is, so that one patient has one issuer by every door.
+
+        Of several issuers with one system the first that is set; a system of none stands for itself.
+        """
+        return next((issuer or None for issuer, each in self.patient_systems.items() if each == system), system)
+
 
 DEFAULTS: Final = FhirSettings()
 NOWHERE: Final[Mapping[str, str]] = MappingProxyType({})
+_URI: Final = re.compile(r"(urn:|https?://)\S+")  # what FHIR takes for an identifier system, DICOM for no issuer
 ORDERS: Final = ("accession", "placer", "filler")
 
 
@@ -63,7 +76,7 @@ class Frame:
         The order stands under each number that it has: a reference holds one identifier only.
         """
         patient, order = self.report.recording.patient, self.report.recording.order
-        system = self.settings.patient_systems.get(patient.issuer or "")
+        system = self.settings.system_of(patient.issuer)
         accession = business_identifier(order.accession_number, issuer=order.accession_issuer, type_=ACCESSION)
         references = {
             "patient": logical("Patient", business_identifier(patient.id, issuer=patient.issuer, system=system)),

@@ -1,8 +1,10 @@
 """The HTTP application: routes, health, and every refusal in one form."""
 
 import logging
+from functools import partial
 from http import HTTPStatus
 from typing import Final
+from uuid import UUID, uuid4
 
 from fastapi import FastAPI, Request
 from fastapi.exceptions import RequestValidationError
@@ -12,19 +14,25 @@ from starlette.middleware.base import RequestResponseEndpoint
 from starlette.middleware.trustedhost import TrustedHostMiddleware
 
 from ecg.errors import EcgError
-from service.api import amendments, fhir, reports
+from service.api import amendments, dicomweb, fhir, metrics, quarantine, reports
+from service.api.doorkeeper import Doorkeeper
 from service.api.problems import of_error, problem
+from service.api.rates import Rates
+from service.audit import Audit
+from service.callers import build_gate
 from service.intake import Intake
+from service.logs import bound, named
+from service.readiness import Readiness
 from service.release import RELEASE
 
-# A page in a browser may not reach a loopback service under a name of its own (DNS rebinding).
-HOSTS: Final = ["localhost", "127.0.0.1", "[::1]"]
+REQUEST_ID: Final = "X-Request-Id"
 
 log = logging.getLogger(__name__)
 
 
-def build_app(intake: Intake) -> FastAPI:
-    """Build the application around an intake. It is ready when it is built: the models are loaded."""
+def build_app(intake: Intake, readiness: Readiness | None = None) -> FastAPI:
+    """Build the application around an intake. Without a `readiness`, it is that of store and database."""
+    parts = readiness or Readiness({"store": lambda: intake.store.check(), "database": lambda: intake.jobs.check()})
     app = FastAPI(
         title="Twelvelead",
         version=RELEASE,
@@ -32,10 +40,14 @@ def build_app(intake: Intake) -> FastAPI:
         docs_url=None,  # the page would load scripts from elsewhere
         redoc_url=None,
     )
-    app.add_middleware(TrustedHostMiddleware, allowed_hosts=HOSTS)
+    # A page in a browser may not reach the service under a name of its own (DNS rebinding).
+    app.add_middleware(TrustedHostMiddleware, allowed_hosts=list(intake.settings.hosts), www_redirect=False)
     app.include_router(amendments.routes(intake))  # before those that take any name below a report
-    app.include_router(reports.routes(intake))
-    app.include_router(fhir.routes(intake))
+    app.include_router(reports.routes(intake, parts.draining))
+    app.include_router(fhir.routes(intake, parts.draining))
+    app.include_router(quarantine.routes(intake))
+    app.include_router(metrics.routes(intake.metrics))
+    app.include_router(dicomweb.routes(intake))
 
     @app.get("/health/live", tags=["health"])
     def live() -> JSONResponse:
@@ -43,10 +55,11 @@ def build_app(intake: Intake) -> FastAPI:
         return JSONResponse({"status": "live"})
 
     @app.get("/health/ready", tags=["health"])
-    def ready() -> JSONResponse:
-        """The models are loaded, the store takes files, the database answers."""
-        intake.store.check()
-        intake.jobs.check()
+    def ready(request: Request) -> Response:
+        """The models are loaded and warm, the store takes files, the database answers, and somebody works."""
+        if failing := parts.failing():
+            detail = f"Not in order: {', '.join(failing)}."
+            return problem(request, HTTPStatus.SERVICE_UNAVAILABLE, "not-ready", detail, failing=failing)
         return JSONResponse({"status": "ready"})
 
     @app.exception_handler(EcgError)
@@ -55,22 +68,49 @@ def build_app(intake: Intake) -> FastAPI:
 
     @app.exception_handler(RequestValidationError)
     def invalid(request: Request, error: RequestValidationError) -> Response:
-        return problem(request, HTTPStatus.NOT_FOUND, "unknown-report", "A report's id is a UUID.")
+        if any(each["loc"][0] == "path" for each in error.errors()):
+            return problem(request, HTTPStatus.NOT_FOUND, "unknown-report", "An id is a UUID.")
+        detail = "A parameter or the body is not as /openapi.json says."  # no more: what is wrong may be a patient's
+        return problem(request, HTTPStatus.UNPROCESSABLE_ENTITY, "invalid-request", detail)
 
     @app.exception_handler(HTTPException)
     def unrouted(request: Request, error: HTTPException) -> Response:
         status = HTTPStatus(error.status_code)
-        return problem(request, status, status.phrase.lower().replace(" ", "-"), status.description or status.phrase)
+        code = status.phrase.lower().replace(" ", "-")
+        answer = problem(request, status, code, status.description or status.phrase)
+        answer.headers.update(error.headers or {})
+        return answer
 
-    app.middleware("http")(_guard)
+    gate = build_gate(intake.settings, intake.jobs.database)
+    doorkeeper = Doorkeeper(gate, Audit(intake.jobs.database), Rates(intake.settings.rate), app.router.routes)
+
+    @app.middleware("http")
+    async def door(request: Request, answer: RequestResponseEndpoint) -> Response:
+        # Guarded twice: what fails in a route is an answer that the doorkeeper writes down, and it may fail itself.
+        return await _guard(request, partial(doorkeeper, answer=partial(_guard, answer=answer)))
+
     return app
 
 
 async def _guard(request: Request, answer: RequestResponseEndpoint) -> Response:
     # The outermost boundary: the class is logged, never the text, which may hold a patient's data. A handler of
     # Exception would not do: starlette raises the error again after it, and the server logs it with its text.
+    number = str(_request_id(request))
+    with bound(request_id=number, door="http"):
+        try:
+            answered = await answer(request)
+        except Exception as error:
+            log.error("unhandled %s", named(error))
+            said = "It failed here; nothing was issued."
+            answered = problem(request, HTTPStatus.INTERNAL_SERVER_ERROR, "internal", said)
+        log.debug("answered", extra={"status": answered.status_code})
+    answered.headers[REQUEST_ID] = number
+    return answered
+
+
+def _request_id(request: Request) -> UUID:
+    """Return the caller's id of the request where it is a UUID, else a new one: any other text may name a patient."""
     try:
-        return await answer(request)
-    except Exception as error:
-        log.error("unhandled %s", type(error).__name__)
-        return problem(request, HTTPStatus.INTERNAL_SERVER_ERROR, "internal", "It failed here; nothing was issued.")
+        return UUID(request.headers.get(REQUEST_ID, ""))
+    except ValueError:
+        return uuid4()

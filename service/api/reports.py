@@ -1,20 +1,16 @@
 """The routes that take ECGs, tell of their jobs, and hand out reports."""
 
-import asyncio
-import time
-from collections.abc import Sequence
-from datetime import UTC, datetime
+from collections.abc import Callable, Sequence
 from http import HTTPStatus
 from typing import Any, Final
 from uuid import UUID
 
 from fastapi import APIRouter, Request
-from fastapi.concurrency import run_in_threadpool
 from fastapi.responses import JSONResponse, Response
 
-from ecg.errors import UnknownFormat
-from ecg.payload import Payload
+from ecg.recording import PRIORITIES
 from service.api.problems import problem
+from service.api.receiving import DECLARED, ERASED, take
 from service.archive import PDF
 from service.intake import Accepted, Intake
 from service.jobs import Job
@@ -23,36 +19,24 @@ from service.renderings import BUNDLE, SUMMARY
 MEDIA_TYPES: Final = {".pdf": "application/pdf", ".json": "application/json", ".png": "image/png"}
 BINARY: Final = {"requestBody": {"required": True, "content": {"application/octet-stream": {"schema": {
     "type": "string", "format": "binary"}}}}}  # fmt: skip
-WAIT: Final = 30.0  # seconds that a request waits for its report
-POLL: Final = 0.05  # seconds
 
 
-def routes(intake: Intake) -> APIRouter:
-    """Return the routes below /v1."""
+def routes(intake: Intake, draining: Callable[[], bool]) -> APIRouter:
+    """Return the routes below /v1. While it is `draining`, nobody waits for a report."""
     router = APIRouter(prefix="/v1", tags=["reports"])
-    most = intake.settings.max_payload_mb * 1_000_000
 
-    @router.post("/ecgs", status_code=HTTPStatus.CREATED, openapi_extra=BINARY)
+    @router.post("/ecgs", status_code=HTTPStatus.CREATED, openapi_extra=BINARY | DECLARED)
     async def accept(request: Request) -> Response:
         """Take an ECG as the body of the request, in any format that is read, and report on it.
 
         It is on disk and queued before the answer. The answer waits for the report, unless the request says
-        'Prefer: respond-async' (RFC 7240) or it takes too long: then 202, and the job tells.
+        'Prefer: respond-async' (RFC 7240) or it takes too long: then 202, and the job tells. So it does of an ECG in
+        quarantine. What the bytes leave open is declared in the query; `priority=stat` goes before those that wait.
         """
-        body = bytearray()
-        async for chunk in request.stream():
-            body += chunk
-            if len(body) > most:
-                detail = f"A payload may have at most {intake.settings.max_payload_mb} MB."
-                return problem(request, HTTPStatus.REQUEST_ENTITY_TOO_LARGE, "too-large", detail)
-        if not body:
-            raise UnknownFormat("The body of the request is empty: send the ECG itself.")
-        payload = Payload(bytes(body), request.headers.get("content-type", "application/octet-stream"))
-        accepted = await run_in_threadpool(intake.accept, payload, datetime.now(UTC))
-        if not accepted:
+        taken = await take(request, intake, draining)
+        if not taken.accepted:
             return JSONResponse({"reports": [], "dropped": "This is a report of ours, not an ECG."})
-        wait = 0.0 if "respond-async" in request.headers.get("prefer", "") else WAIT
-        return _answer(accepted, await _settled(intake, accepted, wait))
+        return _answer(request, taken.accepted, taken.jobs)
 
     @router.get("/jobs/{job_id}")
     def job(request: Request, job_id: UUID) -> Response:
@@ -85,17 +69,9 @@ def routes(intake: Intake) -> APIRouter:
     return router
 
 
-async def _settled(intake: Intake, accepted: Sequence[Accepted], wait: float) -> list[Job]:
-    """Return the jobs as they stand when none waits any more, or when the time is up."""
-    end = time.monotonic() + wait
-    while True:
-        jobs = [await run_in_threadpool(intake.jobs.refreshed, each.job) for each in accepted]
-        if all(each.state != "waiting" for each in jobs) or time.monotonic() >= end:
-            return jobs
-        await asyncio.sleep(POLL)
-
-
-def _answer(accepted: Sequence[Accepted], jobs: Sequence[Job]) -> Response:
+def _answer(request: Request, accepted: Sequence[Accepted], jobs: Sequence[Job]) -> Response:
+    if all(job.state == "erased" for job in jobs):
+        return problem(request, HTTPStatus.CONFLICT, "erased", ERASED)
     if any(job.state != "done" for job in jobs):
         location = f"/v1/jobs/{jobs[0].id}"
         return JSONResponse({"jobs": [_job(job) for job in jobs]}, HTTPStatus.ACCEPTED, {"Location": location})
@@ -108,8 +84,9 @@ def _answer(accepted: Sequence[Accepted], jobs: Sequence[Job]) -> Response:
 
 
 def _job(job: Job) -> dict[str, Any]:
-    links = {"job": f"/v1/jobs/{job.id}"} | (_links(str(job.report_id)) if job.report_id else {})
-    return {"id": str(job.id), "state": job.state, "error": job.error, "links": links}
+    links = {"job": f"/v1/jobs/{job.id}"} | (_links(str(job.report_id)) if job.state == "done" else {})
+    said = {"id": str(job.id), "state": job.state, "error": job.error, "priority": PRIORITIES[job.priority]}
+    return {**said, "links": links}
 
 
 def _links(report_id: str) -> dict[str, str]:

@@ -6,8 +6,12 @@ from typing import Annotated
 
 import typer
 
+from service.cli.access import audit_app, keys_app
+from service.cli.configure import config_app
+from service.cli.erase import erase
 from service.cli.errors import errors_told
 from service.cli.operate import destinations_app, jobs_app
+from service.cli.quarantine import quarantine_app
 from service.cli.reports import reports_app
 
 app = typer.Typer(
@@ -19,6 +23,10 @@ app = typer.Typer(
 app.add_typer(jobs_app, name="jobs")
 app.add_typer(destinations_app, name="destinations")
 app.add_typer(reports_app, name="reports")
+app.add_typer(quarantine_app, name="quarantine")
+app.add_typer(keys_app, name="keys")
+app.add_typer(audit_app, name="audit")
+app.add_typer(config_app, name="config")
 
 
 @app.command()
@@ -41,19 +49,47 @@ def read(
 
 @app.command()
 def serve(
-    host: Annotated[str | None, typer.Option(help="Loopback address to listen on. [TWELVELEAD_HOST]")] = None,
+    host: Annotated[str | None, typer.Option(help="Address of the HTTP listener. [TWELVELEAD_HOST]")] = None,
     port: Annotated[int | None, typer.Option(help="Port of the HTTP listener. [TWELVELEAD_PORT]")] = None,
     dicom_port: Annotated[int | None, typer.Option(help="Port of the DICOM listener. [TWELVELEAD_DICOM_PORT]")] = None,
+    role: Annotated[
+        list[str] | None, typer.Option(help="What this process does: http, dicom or work; several by repeating.")
+    ] = None,
 ) -> None:
-    """Listen on loopback by HTTP and DICOM, read what comes, deliver what was read."""
-    from service.cli.serve import serve as run
+    """Listen by HTTP and DICOM, on loopback by default; read what comes, deliver what was read."""
+    from service.logs import set_up_logs
     from service.settings import load_settings
 
-    chosen = {
-        key: value for key, value in (("host", host), ("port", port), ("dicom_port", dicom_port)) if value is not None
-    }
+    chosen = {"host": host, "port": port, "dicom_port": dicom_port, "roles": role}
     with errors_told():
-        run(load_settings(**chosen))
+        settings = load_settings(**{key: value for key, value in chosen.items() if value is not None})
+        set_up_logs(settings.log_format, settings.log_level)
+        from service.cli.serve import serve as run
+
+        run(settings)
+
+
+app.command()(erase)
+
+
+@app.command()
+def echo(
+    host: Annotated[str | None, typer.Option(help="Address of the DICOM listener. [TWELVELEAD_DICOM_HOST]")] = None,
+    port: Annotated[int | None, typer.Option(help="Its port. [TWELVELEAD_DICOM_PORT]")] = None,
+    ae_title: Annotated[str | None, typer.Option(help="Its AE title. [TWELVELEAD_AE_TITLE]")] = None,
+    calling: Annotated[str, typer.Option(help="The AE title that calls; empty: the listener's own.")] = "",
+) -> None:
+    """Ask the DICOM listener by C-ECHO whether it answers; exit code 0 if it does, 1 if not."""
+    from service.cli.echo import listener_answers
+    from service.settings import load_settings
+
+    chosen = {"dicom_host": host, "dicom_port": port, "ae_title": ae_title}
+    with errors_told():
+        settings = load_settings(**{key: value for key, value in chosen.items() if value is not None})
+        if not listener_answers(settings, calling):
+            typer.echo("It does not answer.", err=True)
+            raise typer.Exit(1)
+        typer.echo("It answers.")
 
 
 @app.command()
@@ -66,11 +102,18 @@ def formats() -> None:
 
 
 @app.callback(invoke_without_command=True)
-def main(version: Annotated[bool, typer.Option("--version", help="Print the version.")] = False) -> None:
+def main(
+    version: Annotated[bool, typer.Option("--version", help="Print the version.")] = False,
+    config: Annotated[Path | None, typer.Option(help="TOML file of settings. [TWELVELEAD_CONFIG]")] = None,
+) -> None:
     """Read ECGs and report on them. Not a cleared medical device: for research and evaluation only."""
     from service.logs import set_up_logs
 
     set_up_logs()
+    if config is not None:
+        from service.settings import name_config
+
+        name_config(config)
     if version:
         from service.release import RELEASE
 

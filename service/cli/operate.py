@@ -1,5 +1,7 @@
 """`twelvelead jobs` and `twelvelead destinations`: what an operator asks and does."""
 
+import os
+import pwd
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Annotated
@@ -17,39 +19,55 @@ destinations_app = typer.Typer(help="Where reports go; each is off until it is t
 
 
 @contextmanager
-def service_of_settings() -> Iterator["Service"]:
-    """Give the parts of the service that the settings describe; an error ends the command with a line that says why."""
+def opened() -> Iterator["Service"]:
+    """Give a service by the settings; errors are told as the command's."""
+    from service.audit import Actor, acting
+    from service.logs import set_up_logs
     from service.settings import load_settings
     from service.wiring import Service
 
     with errors_told():
-        service = Service(load_settings())
+        settings = load_settings()
+        set_up_logs(settings.log_format, settings.log_level)
+        service = Service(settings)
         try:
-            yield service
+            with acting(Actor(f"operator:{_operator()}", "cli")):
+                yield service
         finally:
             service.database.close()
 
 
+def _operator() -> str:
+    """Return the account by which the command runs, for the audit trail."""
+    try:
+        return pwd.getpwuid(os.geteuid()).pw_name
+    except KeyError:  # a container's account may have no name
+        return str(os.geteuid())
+
+
 @jobs_app.command("list")
 def list_jobs(
-    state: Annotated[str, typer.Option(help="Only jobs in this state: waiting, done or dead.")] = "",
+    state: Annotated[str, typer.Option(help="Only those waiting, done, dead, quarantined, discarded or erased.")] = "",
     most: Annotated[int, typer.Option(help="How many, newest first.")] = 50,
 ) -> None:
     """List jobs, newest first."""
-    with service_of_settings() as service:
+    with opened() as service:
         for job in service.jobs.listed(state or None, most):
             at = job.accepted_at.isoformat(timespec="seconds")
-            typer.echo(f"{job.id}  {job.state:<8} {at}  {job.report_id or job.error or ''}")
+            typer.echo(f"{job.id}  {job.state:<11} {at}  {job.report_id or job.error or ''}")
 
 
 @jobs_app.command("show")
 def show_job(job_id: UUID) -> None:
     """Show a job and the deliveries of its report."""
-    with service_of_settings() as service:
+    from ecg.recording import PRIORITIES
+
+    with opened() as service:
         job = service.jobs.job(job_id)
         if job is None:
             raise typer.BadParameter("There is no such job.")
         typer.echo(f"state     {job.state}\naccepted  {job.accepted_at.isoformat()}\nreport    {job.report_id or '-'}")
+        typer.echo(f"priority  {PRIORITIES[job.priority]}")
         if job.error:
             typer.echo(f"error     {job.error}")
         for each in service.jobs.deliveries(job_id):
@@ -61,15 +79,19 @@ def show_job(job_id: UUID) -> None:
 @jobs_app.command("retry")
 def retry_job(job_id: UUID) -> None:
     """Queue again what is dead of a job: its interpretation, or deliveries of its report."""
-    with service_of_settings() as service:
+    with opened() as service:
         count = service.jobs.retry(job_id)
-        typer.echo(f"{count} queued again" if count else "Nothing of it is dead.")
+        typer.echo(
+            f"{count} queued again"
+            if count
+            else "Nothing of it is dead; what is in quarantine is released by `twelvelead quarantine`."
+        )
 
 
 @destinations_app.command("list")
 def list_destinations() -> None:
     """List the destinations of the settings, and whether they are live."""
-    with service_of_settings() as service:
+    with opened() as service:
         live = service.jobs.live()
         for each in service.destinations:
             typer.echo(f"{each.name:<24} {each.kind:<8} {'live' if each.name in live else 'shadow'}")
@@ -88,7 +110,7 @@ def shadow(name: str) -> None:
 
 
 def _set_live(name: str, *, live: bool) -> None:
-    with service_of_settings() as service:
+    with opened() as service:
         if name not in {each.name for each in service.destinations}:
             raise typer.BadParameter(f"The settings name no destination {name!r}.")
         service.jobs.set_live(name, live)

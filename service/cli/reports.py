@@ -6,7 +6,7 @@ from uuid import UUID
 
 import typer
 
-from service.cli.operate import service_of_settings
+from service.cli.operate import opened
 
 if TYPE_CHECKING:
     from service.versions import Version
@@ -19,7 +19,7 @@ def list_reports(most: Annotated[int, typer.Option(help="How many, newest first.
     """List reports by their latest versions, newest first."""
     from service.versions import Versions
 
-    with service_of_settings() as service:
+    with opened() as service:
         for each in Versions(service.database).listed(most):
             typer.echo(f"{each.report_id}  {_line(each)}")
 
@@ -29,7 +29,7 @@ def show_report(report_id: UUID) -> None:
     """Show what the latest version of a report says of itself, and where it went. No finding, no patient."""
     from service.versions import Versions
 
-    with service_of_settings() as service:
+    with opened() as service:
         versions = Versions(service.database)
         job = versions.version(report_id, 1).job_id
         typer.echo(f"job       {job}\nversion   {_line(versions.versions(report_id)[-1])}")
@@ -43,7 +43,7 @@ def list_versions(report_id: UUID) -> None:
     """List the versions of a report, the first one first."""
     from service.versions import Versions
 
-    with service_of_settings() as service:
+    with opened() as service:
         versions = Versions(service.database)
         versions.version(report_id, 1)
         for each in versions.versions(report_id):
@@ -58,7 +58,7 @@ def amend(
     """Read the ECG again with the models, release and settings of now: the next version, wherever the report went."""
     from service.versions import Versions, made_with, models_of
 
-    with service_of_settings() as service:
+    with opened() as service:
         now = made_with(models_of(service.settings), service.settings)
         asked = Versions(service.database).amend(report_id, datetime.now(UTC), now, force=force)
         if asked is None:
@@ -78,7 +78,7 @@ def withdraw(
 
     if reason not in REASONS:
         raise typer.BadParameter(f"--reason is one of {', '.join(REASONS)}.")
-    with service_of_settings() as service:
+    with opened() as service:
         asked = Versions(service.database).withdraw(report_id, datetime.now(UTC), reason)
         typer.echo(f"version {asked.version} is queued: it says that the report was withdrawn")
 

@@ -1,51 +1,179 @@
-"""`twelvelead serve`: every listener on loopback, and the work behind them, in one process."""
+"""`twelvelead serve`: the HTTP and DICOM listeners and the work behind them, all in one process or each in its own."""
 
 import asyncio
 import contextlib
+import logging
+import os
+import signal
 import socket
+import ssl
+import sys
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from threading import Timer
+from typing import TYPE_CHECKING, Final
 
 import typer
-import uvicorn
 
-from service.api.app import build_app
+from ecg.errors import SetupError
+from service.callers import open_doors
 from service.settings import Settings
 from service.wiring import Service
 
+if TYPE_CHECKING:
+    import uvicorn
+
+log = logging.getLogger(__name__)
+
+EXIT_UNFINISHED: Final = 75  # sysexits.h, EX_TEMPFAIL: what was in hand was left to be taken over
+STOPPING: Final = (signal.SIGTERM, signal.SIGINT)
+
 
 def serve(settings: Settings) -> None:
-    """Load the models, then listen and work until the process is told to stop; what is in hand is finished.
+    """Do what the roles say until the process is told to stop; what is in hand is finished.
 
     Raises:
-        SetupError: models, database or data directory are not in order.
+        SetupError: models, database or data directory are not in order, or a door would stand open.
     """
-    service = Service(settings)
-    app = build_app(service.intake)
-    _ = service.queue  # models are loaded before anyone is answered
+    service, roles = Service(settings), settings.roles
+    try:
+        if missing := open_doors(settings, lambda: service.keys.any_counts()):
+            raise SetupError(" ".join(missing))
+        _prepare(service)
+        with contextlib.ExitStack() as stack:
+            door = stack.enter_context(_door(settings)) if "http" in roles else None
+            stack.enter_context(service.metrics.serving(settings.metrics_port))
+            asyncio.run(_run(service, door))
+    finally:
+        service.database.close()
+
+
+def _prepare(service: Service) -> None:
+    """Make what is needed before anyone is answered; the database starts while the models are loaded."""
+    with ThreadPoolExecutor(1) as pool:
+        database = pool.submit(lambda: service.database)
+        try:
+            if service.works:
+                _ = service.router
+        finally:
+            database.result()
+
+
+@contextlib.contextmanager
+def _door(settings: Settings) -> Iterator[socket.socket]:
     family, name = (socket.AF_INET6, f"[{settings.host}]") if ":" in settings.host else (socket.AF_INET, settings.host)
     with socket.create_server((settings.host, settings.port), family=family) as door:
-        typer.echo(
-            f"Twelvelead listens on http://{name}:{door.getsockname()[1]}/ ; it keeps its data in {settings.data}"
-        )
+        scheme = "https" if settings.tls_certificate else "http"
+        address = f"{scheme}://{name}:{door.getsockname()[1]}/"
+        typer.echo(f"Twelvelead listens on {address} ; it keeps its data in {settings.data}")
+        yield door
+
+
+async def _run(service: Service, door: socket.socket | None) -> None:
+    """Run listeners and work until one of them ends or the process is told to stop; then drain, listeners first."""
+    settings, told = service.settings, _told_to_stop()
+    half = settings.drain_seconds / 2  # for the listeners, and for the work after them
+    server = None if door is None else _server(service)
+    serving = None if server is None or door is None else asyncio.create_task(server.serve(sockets=[door]))
+    worker = asyncio.create_task(_work(service, half)) if service.works else None
+    _announce(service)
+    # Whichever ends first takes the others with it: a door without work behind it would only pile up.
+    ends = {told, *(each for each in (serving, worker) if each is not None)}
+    await asyncio.wait(ends, return_when=asyncio.FIRST_COMPLETED)
+    late = Timer(settings.drain_seconds + 1, _give_up)
+    late.daemon = True
+    late.start()
+    service.readiness.drain()
+    closing = [asyncio.to_thread(service.listener.stop, half)] if "dicom" in settings.roles else []
+    if server is not None and serving is not None:
+        server.should_exit = True
+        await asyncio.gather(serving, *closing)
+    else:
+        await asyncio.gather(*closing)
+    log.info("listeners are closed")
+    if worker is not None:
+        worker.cancel()
+        with contextlib.suppress(asyncio.CancelledError):
+            await worker
+    late.cancel()
+    log.info("what was in hand is done")
+
+
+def _announce(service: Service) -> None:
+    """Start the DICOM listener, and say what can be done from now on."""
+    settings = service.settings
+    if "dicom" in settings.roles:
         service.listener.start()
-        typer.echo(f"C-STORE an ECG to {settings.ae_title} on port {service.listener.port} of {settings.host} .")
+        address = f"port {service.listener.port} of {settings.dicom_host}"
+        typer.echo(f"C-STORE an ECG to {settings.ae_title} on {address} .")
+    if "http" in settings.roles:
         typer.echo("POST an ECG to /v1/ecgs ; /openapi.json describes the rest ; Ctrl-C stops.")
-        server = uvicorn.Server(uvicorn.Config(app, access_log=False, log_config=None))
-        with contextlib.suppress(KeyboardInterrupt):
-            asyncio.run(_run(service, server, door))
-    service.listener.stop()
-    service.database.close()
+    if service.works:
+        typer.echo("What is accepted is read and delivered.")
 
 
-async def _run(service: Service, server: uvicorn.Server, door: socket.socket) -> None:
+def _server(service: Service) -> "uvicorn.Server":
+    import uvicorn
+
+    from service.api.app import build_app
+
+    class Server(uvicorn.Server):
+        """Leaves signals to the process: uvicorn would raise them again, and end it before the work is drained."""
+
+        @contextlib.contextmanager
+        def capture_signals(self) -> Iterator[None]:
+            yield
+
+    app, tls = build_app(service.intake, service.readiness), _tls(service.settings)
+    # What waits for its report ends with 202 when the process drains; what else is under way gets this long.
+    drain = max(1, int(service.settings.drain_seconds / 2))
+    return Server(
+        uvicorn.Config(
+            app,
+            access_log=False,
+            log_config=None,
+            timeout_graceful_shutdown=drain,
+            proxy_headers=False,  # who asks is who is connected, whatever a header says
+            server_header=False,
+            ssl_context_factory=(lambda *_: tls) if tls else None,
+        )
+    )
+
+
+def _tls(settings: Settings) -> ssl.SSLContext | None:
+    """Return how HTTPS is spoken, None for plain HTTP."""
+    if settings.tls_certificate is None or settings.tls_key is None:
+        return None
+    from adapters.dicom.tls import TlsFiles, server_context
+
+    return server_context(TlsFiles(settings.tls_certificate, settings.tls_key, settings.tls_client_ca))
+
+
+async def _work(service: Service, drain: float) -> None:
     from service.worker import work
 
     names = [each.name for each in service.destinations]
-    worker = asyncio.create_task(work(service.queue, service.jobs, names, service.settings.workers))
-    serving = asyncio.create_task(server.serve(sockets=[door]))
-    # Whichever ends first takes the other with it: a door without work behind it would only pile up.
-    await asyncio.wait({worker, serving}, return_when=asyncio.FIRST_COMPLETED)
-    server.should_exit = True
-    await serving
-    worker.cancel()
-    with contextlib.suppress(asyncio.CancelledError):
-        await worker
+    await work(service.queue, service.jobs, names, service.settings.workers, drain)
+
+
+def _told_to_stop() -> asyncio.Future[None]:
+    """Return what is done at the first signal to stop; the second one ends the process at once."""
+    loop = asyncio.get_running_loop()
+    told: asyncio.Future[None] = loop.create_future()
+
+    def stop(number: signal.Signals) -> None:
+        log.info("told to stop", extra={"signal": number.name})
+        for each in STOPPING:
+            loop.remove_signal_handler(each)
+            signal.signal(each, signal.SIG_DFL)
+        told.set_result(None)
+
+    for each in STOPPING:
+        loop.add_signal_handler(each, stop, each)
+    return told
+
+
+def _give_up() -> None:
+    log.warning("the time to drain is over: what is in hand is left to be taken over")
+    sys.stdout.flush()
+    os._exit(EXIT_UNFINISHED)

@@ -12,6 +12,7 @@ create table twelvelead.version (
     primary key (report_id, version),
     check ((kind = 'withdrawn') = (reason is not null))
 );
+create index on twelvelead.version (job_id);
 -- One version of a report is made at a time.
 create unique index one_version_at_a_time on twelvelead.version (report_id) where state = 'waiting';
 
@@ -27,6 +28,14 @@ alter table twelvelead.delivery
     drop constraint delivery_pkey,
     add primary key (report_id, version, destination),
     drop constraint delivery_state_check,
-    add constraint delivery_state_check check (state in ('waiting', 'delivered', 'dead', 'superseded'));
+    add constraint delivery_state_check check
+        (state in ('waiting', 'delivered', 'dead', 'quarantined', 'discarded', 'superseded', 'erased'));
 -- How far those that are not delivered came was not recorded.
-update twelvelead.delivery set open = true where state <> 'delivered';
+update twelvelead.delivery set open = true where state in ('waiting', 'dead', 'quarantined');
+
+-- In quarantine is a delivery of one version.
+alter table twelvelead.quarantine add column version integer;
+update twelvelead.quarantine set version = 1 where report_id is not null;
+drop index twelvelead.quarantine_job_id_report_id_destination_idx;
+create unique index on twelvelead.quarantine (job_id, report_id, destination, version) nulls not distinct
+    where resolution is null;

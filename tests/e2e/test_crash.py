@@ -30,7 +30,7 @@ class Site:
         self.data, self.delivered, self.log = at / "data", at / "delivered", at / "log"
         destinations = at / "destinations.toml"
         destinations.write_text(f'[[destination]]\nname = "ward"\nkind = "folder"\ndirectory = "{self.delivered}"\n')
-        self.env = os.environ | {"TWELVELEAD_DATA": str(self.data), "TWELVELEAD_DESTINATIONS": str(destinations)}
+        self.env = os.environ | {"TWELVELEAD_DATA": str(self.data), "TWELVELEAD_CONFIG": str(destinations)}
 
     def command(self, *words: str) -> None:
         subprocess.run([COMMAND, *words], env=self.env, check=True, capture_output=True)

@@ -20,6 +20,7 @@ import pydicom
 import pytest
 from fhir.resources.R4B import get_fhir_model_class
 
+from tests.golden import fhir_files
 from tests.golden.dicom_files import IMPLICIT, Who, square_wave, to_bytes, twelve_lead_dataset
 
 COMMAND = str(Path(sys.executable).with_name("twelvelead"))
@@ -163,7 +164,17 @@ def test_only_a_loopback_name_is_answered(server: Server, host: str, status: int
 
 def test_it_says_that_it_is_alive_and_ready(server: Server) -> None:
     assert server.client.get("/health/live").json() == {"status": "live"}
-    assert server.client.get("/health/ready").json() == {"status": "ready"}
+    for _ in range(600):  # its worker gives a first sign of life when it has begun
+        if (answer := server.client.get("/health/ready")).is_success:
+            break
+        time.sleep(0.1)
+    assert answer.json() == {"status": "ready"}
+
+
+def test_its_metrics_are_served(server: Server, posted: httpx.Response) -> None:
+    answer = server.client.get("/metrics")
+    assert answer.status_code == 200 and answer.headers["Content-Type"].startswith("text/plain; version=")
+    assert re.search(r'^twelvelead_interpretations_total\{code="",outcome="done"\} [1-9]', answer.text, re.MULTILINE)
 
 
 def test_the_capability_statement_lists_what_is_routed(server: Server) -> None:
@@ -229,12 +240,25 @@ def test_a_patient_is_named_in_no_answer_no_log_and_no_file_name(server: Server)
     names = " ".join(str(each.relative_to(server.data)) for each in server.data.rglob("*"))
     assert "Zebediah" not in names and "Quokka" not in names and "PLANTED" not in names
     assert not re.search(rb"Zebediah|Quokka|PLANTED", server.log.read_bytes())
+    assert not PLANTED.search(server.client.get("/metrics").content)
+
+
+def test_an_ecg_that_comes_as_fhir_is_found_by_its_patient_and_named_in_no_log(server: Server) -> None:
+    sent = fhir_files.to_bytes(fhir_files.observation())
+    posted = server.client.post("/fhir", content=sent, headers={"Content-Type": FHIR})
+    assert posted.status_code == 201, posted.text
+    form = {"patient:identifier": f"{fhir_files.SYSTEM}|PLANTED-4711"}
+    answer = server.client.post("/fhir/DiagnosticReport/_search", data=form)
+    get_fhir_model_class("Bundle").model_validate_json(answer.content)
+    (entry,) = answer.json()["entry"]
+    assert entry["fullUrl"] == posted.headers["Location"] and entry["resource"] == posted.json()
+    assert not PLANTED.search(server.log.read_bytes())
 
 
 def test_what_is_kept_is_readable_by_its_owner_alone(server: Server, report: dict[str, Any]) -> None:
     # The database lies beside: its server, which never runs as root, must be able to reach it, and guards itself.
     rooms = [each for each in server.data.iterdir() if each.name != "postgres"]
-    assert {each.name for each in rooms} == {"payloads", "reports", "resources", "unfinished"}
+    assert {each.name for each in rooms} == {"erased", "payloads", "reports", "resources", "unfinished"}
     kept = [each for room in rooms for each in (room, *room.rglob("*"))]
     modes = [(each.is_dir(), stat.S_IMODE(each.stat().st_mode)) for each in kept]
     assert set(modes) == {(True, 0o700), (False, 0o600)}

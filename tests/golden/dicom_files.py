@@ -1,5 +1,6 @@
 """Builds DICOM 12-lead ECG objects, whole or broken on purpose, in any uncompressed transfer syntax."""
 
+import hashlib
 from collections.abc import Sequence
 from copy import deepcopy
 from dataclasses import dataclass
@@ -65,11 +66,16 @@ class Who:
 def twelve_lead_dataset(
     raw: NDArray[np.int16], fs: float = 500, leads: Sequence[str] = LEADS, scale: Scale = Scale(), who: Who = Who()
 ) -> Dataset:
-    """Return a 12-lead ECG object, without file meta information, that holds `raw`, int16 (samples, leads)."""
+    """Return a 12-lead ECG object, without file meta information, that holds `raw`, int16 (samples, leads).
+
+    Its SOP Instance UID is of what is given: another ECG is another instance.
+    """
     ds = Dataset()
     ds.SpecificCharacterSet = "ISO_IR 192"
     ds.SOPClassUID = TwelveLeadECGWaveformStorage
-    ds.SOPInstanceUID, ds.SeriesInstanceUID, ds.StudyInstanceUID = ROOT + ".3", ROOT + ".2", who.study_uid
+    given = hashlib.sha256(raw.tobytes() + repr((fs, leads, scale, who)).encode()).digest()
+    ds.SOPInstanceUID = f"2.25.{int.from_bytes(given[:16])}"
+    ds.SeriesInstanceUID, ds.StudyInstanceUID = ROOT + ".2", who.study_uid
     ds.StudyDate, ds.StudyTime, ds.ContentDate, ds.ContentTime = "20200101", "000000", "20200101", "000000"
     ds.Modality, ds.Manufacturer, ds.ManufacturerModelName = "ECG", "Example Makers", "Model 1"
     ds.AccessionNumber, ds.StudyID, ds.InstanceNumber, ds.SeriesNumber = "A-1", "1", 1, 1

@@ -7,6 +7,7 @@ from typing import Final
 from pydicom.data import get_testdata_file
 
 from ecg.payload import Payload
+from tests.golden.fhir_files import observation, to_bytes
 
 
 def _dicom_waveform() -> Payload:
@@ -14,6 +15,11 @@ def _dicom_waveform() -> Payload:
     return Payload(Path(str(path)).read_bytes(), "application/dicom")
 
 
+def _fhir_observation() -> Payload:
+    return Payload(to_bytes(observation()), "application/fhir+json")
+
+
 GOLDEN: Final[dict[str, Callable[[], Payload]]] = {
     "DICOM 12-lead ECG waveform": _dicom_waveform,
+    "FHIR R4 Observation": _fhir_observation,
 }

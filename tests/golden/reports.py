@@ -14,7 +14,7 @@ from ecg.findings import FINDINGS
 from ecg.leads import LEADS, LIMB_FROM_I_II
 from ecg.quality import assess
 from ecg.reading import Abstention, Choice, Explanation, ModelName, Prediction, Reading, Score
-from ecg.recording import Order, Patient, Provenance, Recording, Waveform
+from ecg.recording import Order, Patient, Provenance, Recording, Study, Waveform
 from ecg.report import AMENDED, Picture, Report, Sentence, report_id
 from service.compose import withdraw
 
@@ -23,6 +23,7 @@ ISSUED = datetime(2024, 5, 1, 8, 30, tzinfo=UTC)
 ACQUIRED = datetime(2024, 5, 1, 10, 12, 30, tzinfo=timezone(timedelta(hours=2)))
 PATIENT = Patient(id="4711", issuer="Musterklinik", name="Muster^Erika", sex="F", age=61.0)
 ORDER = Order("A-100", "RIS", "P-100", "F-100", "V-100", "1.2.826.0.1.3680043.10.1.1")
+STUDY = Study("S-100", "20240501", "095900", "ECG at rest", "Beispiel^Anna")
 MODEL = ModelName("synthetic-12", "0.0.1", "a" * 64)
 CHOICE = Choice("the recording holds twelve leads", "b" * 64)
 MARKS = (
@@ -63,8 +64,13 @@ def pdf() -> bytes:
 
 def recording(patient: Patient = PATIENT) -> Recording:
     """Return the recording that the reports are about, with all that a source can say."""
-    source = Provenance("dicom", series_uid="1.2.826.0.1.3680043.10.1.2", instance_uid="1.2.826.0.1.3680043.10.1.3")
-    return Recording(waveform(), source, patient, ORDER, ACQUIRED, statements=("Sinus rhythm",))
+    source = Provenance(
+        "dicom",
+        series_uid="1.2.826.0.1.3680043.10.1.2",
+        instance_uid="1.2.826.0.1.3680043.10.1.3",
+        class_uid="1.2.840.10008.5.1.4.1.1.9.1.1",
+    )
+    return Recording(waveform(), source, patient, ORDER, ACQUIRED, statements=("Sinus rhythm",), study=STUDY)
 
 
 def report(

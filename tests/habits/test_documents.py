@@ -35,6 +35,20 @@ def test_the_page_of_settings_is_as_it_is_generated() -> None:
     assert (ROOT / "docs" / "configuration.md").read_text() == done.stdout
 
 
+def test_the_table_of_metrics_is_as_it_is_generated() -> None:
+    done = subprocess.run(
+        [sys.executable, "-m", "tools.document_metrics"], cwd=ROOT, check=True, capture_output=True, text=True
+    )
+    page = (ROOT / "docs" / "operation.md").read_text()
+    assert page == done.stdout and page.count("| `twelvelead_") > 15
+
+
+def test_every_metric_in_an_alert_exists() -> None:
+    table, _, alerts = (ROOT / "docs" / "operation.md").read_text().partition("### What to be woken for")
+    named = set(re.findall(r"\btwelvelead_\w+", alerts))
+    assert named and named <= set(re.findall(r"^\| `(twelvelead_\w+)`", table, re.MULTILINE))
+
+
 @pytest.mark.parametrize("command", sorted(typer.main.get_command(app).commands))  # type: ignore[attr-defined]
 def test_every_command_stands_in_the_readme(command: str) -> None:
     assert f"twelvelead {command}" in README.read_text()

@@ -25,6 +25,7 @@ COMMAND = str(Path(sys.executable).with_name("twelvelead"))
 SAMPLE = str(get_testdata_file("waveform_ecg.dcm", download=False))
 PATIENT_SYSTEM = "urn:oid:1.2.3.4.5"
 ORTHANC = "http://127.0.0.1:8042"
+DICOMWEB = "/usr/share/orthanc/plugins/libOrthancDicomWeb.so"
 DESTINATIONS = """
 [[destination]]
 name = "ward"
@@ -77,8 +78,8 @@ def running(*command: str, **more: Any) -> Iterator[subprocess.Popen[str]]:
         process.wait(60)
 
 
-def orthanc(place: Path) -> list[str]:
-    """Configure Orthanc; return its command."""
+def orthanc(place: Path, service: str) -> list[str]:
+    """Configure Orthanc, which forwards by DICOMweb to the service; return its command."""
     settings = {
         "StorageDirectory": str(place / "orthanc"),
         "IndexDirectory": str(place / "orthanc"),
@@ -88,6 +89,8 @@ def orthanc(place: Path) -> list[str]:
         "RemoteAccessAllowed": False,
         "DicomModalities": {"us": ["TWELVELEAD", "127.0.0.1", 11112]},
         "UnknownSopClassAccepted": True,
+        "Plugins": [DICOMWEB],
+        "DicomWeb": {"Servers": {"us": {"Url": f"{service}/dicom-web/", "HasDelete": False}}},
     }
     (place / "orthanc.json").write_text(json.dumps(settings))
     return ["Orthanc", str(place / "orthanc.json")]
@@ -96,7 +99,6 @@ def orthanc(place: Path) -> list[str]:
 def main(place: Path) -> dict[str, Any]:
     """Push one ECG through everything, by every door, and count what is where."""
     with ExitStack() as stack, (place / "log").open("w") as log:
-        stack.enter_context(running(*orthanc(place), stderr=log))
         medplum = stack.enter_context(
             running("node", str(HERE / "fhir/medplum_server.cjs"), str(PEERS / "fhir-medplum"))
         )
@@ -106,15 +108,17 @@ def main(place: Path) -> dict[str, Any]:
         (place / "destinations.toml").write_text(DESTINATIONS.format(place=place, ehr=ehr))
         env = os.environ | {
             "TWELVELEAD_DATA": str(place / "data"),
-            "TWELVELEAD_DESTINATIONS": str(place / "destinations.toml"),
+            "TWELVELEAD_CONFIG": str(place / "destinations.toml"),
             "TWELVELEAD_PATIENT_SYSTEMS": json.dumps({"": PATIENT_SYSTEM}),
         }
         for name in ("ward", "pacs", "ehr"):
             subprocess.run([COMMAND, "destinations", "go-live", name], env=env, check=True, capture_output=True)
         serve = stack.enter_context(running(COMMAND, "serve", "--port", "0", env=env, stderr=log))
         address = re.search(r"http://\S+?:\d+", serve.stdout.readline())  # type: ignore[union-attr]
+        service = address.group()  # type: ignore[union-attr]
+        stack.enter_context(running(*orthanc(place, service), stderr=log))
         until(lambda: ask(f"{ORTHANC}/system"))
-        return told(address.group(), ehr, place)  # type: ignore[union-attr]
+        return told(service, ehr, place)
 
 
 def told(service: str, ehr: str, place: Path) -> dict[str, Any]:
@@ -124,11 +128,14 @@ def told(service: str, ehr: str, place: Path) -> dict[str, Any]:
     stored = ask(f"{ORTHANC}/instances", Path(SAMPLE).read_bytes())
     forward = {"Resources": [stored["ID"]], "Synchronous": True}
     forwarded = ask(f"{ORTHANC}/modalities/us/store", forward)["FailedInstancesCount"]
+    stow = {"Resources": [stored["ParentStudy"]], "Synchronous": True}
+    stowed = ask(f"{ORTHANC}/dicom-web/servers/us/stow", stow)
     answer = ask(f"{service}/v1/ecgs", Path(SAMPLE).read_bytes())["reports"][0]
     job = f"{service}{answer['links']['report'].replace('reports', 'jobs').rpartition('/')[0]}/{answer['job']}"
     deliveries = until(lambda: [d for d in [ask(job)["deliveries"]] if all(e["state"] != "waiting" for e in d)])[0]
     back = {"Resources": [stored["ParentStudy"]], "Synchronous": True}
     returned = ask(f"{ORTHANC}/modalities/us/store", back)
+    stow_back = ask(f"{ORTHANC}/dicom-web/servers/us/stow", stow)
     held = {kind: ask(f"{ehr}/{kind}").get("entry", []) for kind in ("DiagnosticReport", "Observation", "Media")}
     listed = subprocess.run(
         [COMMAND, "jobs", "list"],
@@ -141,6 +148,8 @@ def told(service: str, ehr: str, place: Path) -> dict[str, Any]:
     return {
         "pushed": pushed,
         "forwarded": forwarded,
+        "stowed": stowed["InstancesCount"],
+        "stowed_back": stow_back["InstancesCount"],
         "known": answer["known"],
         "deliveries": {each["destination"]: [each["state"], each["error"]] for each in deliveries},
         "returned": [returned["InstancesCount"], returned["FailedInstancesCount"]],

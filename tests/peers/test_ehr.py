@@ -25,7 +25,7 @@ from adapters.fhir.codes import URI
 from adapters.fhir.ehr import EhrDestination, EhrSettings
 from adapters.fhir.elements import urn
 from adapters.fhir.frame import FhirSettings
-from adapters.fhir.oauth import ClientCredentials, ClientKey, OAuthSettings, TokenSource
+from adapters.oauth import ClientCredentials, ClientKey, OAuthSettings, TokenSource
 from ecg.errors import Refused, Unreachable
 from ecg.recording import Patient
 from ecg.report import Receipt, Report

@@ -26,11 +26,14 @@ from adapters.dicom.commitment import PUSH_MODEL, MemoryInbox, receive
 from adapters.dicom.pacs import PacsDestination, PacsSettings, Timeouts
 from adapters.dicom.results import encoded, own_report_id
 from adapters.dicom.waveform import WaveformReader
+from adapters.dicom.web import WebDestination, WebSettings
 from ecg.payload import Payload
+from ecg.ports import Destination
 from ecg.report import Report
 from tests.golden import dicom_files, reports
 
 ORTHANC = shutil.which("Orthanc") or "/usr/sbin/Orthanc"
+DICOMWEB = Path("/usr/share/orthanc/plugins/libOrthancDicomWeb.so")
 SOURCE = dicom_files.to_bytes(dicom_files.twelve_lead_dataset(dicom_files.square_wave(3)))
 # How to enter a network of one's own, where nothing but this machine's loopback can be reached.
 ENTER = ["unshare", "-n", "sh", "-c", 'ip link set lo up && exec "$@"', "sh"]
@@ -67,10 +70,13 @@ def test_storescp_takes_both_objects_and_a_repeat_leaves_one_copy(tmp_path: Path
 
 
 @needs_orthanc
-def test_orthanc_keeps_and_commits_the_report_in_the_source_study(tmp_path: Path) -> None:
+@pytest.mark.parametrize("way", ["c-store", "stow"])
+def test_orthanc_keeps_and_commits_the_report_in_the_source_study(tmp_path: Path, way: str) -> None:
     """Run this file by itself where nobody else can reach Orthanc."""
+    if way == "stow" and not DICOMWEB.exists():
+        pytest.skip("Orthanc's DICOMweb plugin (Debian: orthanc-dicomweb) is missing")
     done = subprocess.run(
-        [*ENTER, sys.executable, __file__, str(tmp_path)],
+        [*ENTER, sys.executable, __file__, str(tmp_path), way],
         capture_output=True,
         text=True,
         timeout=60,
@@ -87,10 +93,13 @@ def test_orthanc_keeps_and_commits_the_report_in_the_source_study(tmp_path: Path
 
 
 @needs_orthanc
-def test_orthanc_keeps_both_versions_and_the_notes_that_reject_them_once(tmp_path: Path) -> None:
+@pytest.mark.parametrize("way", ["c-store", "stow"])
+def test_orthanc_keeps_both_versions_and_the_notes_that_reject_them_once(tmp_path: Path, way: str) -> None:
     """Run this file by itself where nobody else can reach Orthanc."""
+    if way == "stow" and not DICOMWEB.exists():
+        pytest.skip("Orthanc's DICOMweb plugin is not installed")
     done = subprocess.run(
-        [*ENTER, sys.executable, __file__, str(tmp_path), "versions"],
+        [*ENTER, sys.executable, __file__, str(tmp_path), way, "versions"],
         capture_output=True,
         text=True,
         timeout=60,
@@ -112,10 +121,10 @@ def dicom_files_class() -> str:
     return str(dcmread(BytesIO(SOURCE)).SOPClassUID)
 
 
-def inside(place: Path) -> dict[str, Any]:
+def inside(place: Path, way: str) -> dict[str, Any]:
     """Deliver twice to an Orthanc that holds the source, and say what it holds then."""
     words: list[object] = []
-    with orthanc(place, words) as (asking, destination):
+    with orthanc(place, way, words) as (asking, destination):
         receipts = [destination.deliver(report()).reference for _ in range(2)]
         instances = json.loads(asking("/instances"))
         held = [dcmread(BytesIO(asking(f"/instances/{each}/file"))) for each in instances]
@@ -130,9 +139,9 @@ def inside(place: Path) -> dict[str, Any]:
         }
 
 
-def inside_versions(place: Path) -> dict[str, Any]:
+def inside_versions(place: Path, way: str) -> dict[str, Any]:
     """Deliver, amend and withdraw, the last two twice, and say what Orthanc holds after each."""
-    with orthanc(place, []) as (asking, destination):
+    with orthanc(place, way, []) as (asking, destination):
         held = destination.deliver(report())
         counts = [len(json.loads(asking("/instances")))]
         for later in (reports.amended(report()), reports.withdrawn(reports.amended(report()))):
@@ -165,7 +174,7 @@ def rejected(note: Dataset) -> set[str]:
 
 
 @contextmanager
-def orthanc(place: Path, words: list[object]) -> Iterator[tuple[Callable[..., bytes], PacsDestination]]:
+def orthanc(place: Path, way: str, words: list[object]) -> Iterator[tuple[Callable[..., bytes], Destination]]:
     """Run an Orthanc that holds the source; give a way to ask it over HTTP, and it as a destination."""
     dicom, http, ours = free_port(), free_port(), free_port()
     settings = {
@@ -177,13 +186,21 @@ def orthanc(place: Path, words: list[object]) -> Iterator[tuple[Callable[..., by
         "HttpPort": http,
         "RemoteAccessAllowed": False,
         "DicomModalities": {"svc": ["TWELVELEAD", "127.0.0.1", ours]},
+        "Plugins": [str(DICOMWEB)] if way == "stow" else [],
     }
     (place / "orthanc.json").write_text(json.dumps(settings))
     with running([ORTHANC, str(place / "orthanc.json")], http), commitments(ours, words) as inbox:
         asking = partial(ask, f"http://127.0.0.1:{http}")
         asking("/instances", SOURCE)
         pacs = PacsSettings("127.0.0.1", dicom, "ORTHANC", timeouts=Timeouts(commitment=20, linger=0.1))
-        yield asking, PacsDestination("archive", pacs, inbox)
+        destination = PacsDestination("archive", pacs, inbox)
+        if way == "stow":
+            yield (
+                asking,
+                WebDestination("archive", WebSettings(f"http://127.0.0.1:{http}/dicom-web"), commitment=destination),
+            )
+        else:
+            yield asking, destination
 
 
 @contextmanager
@@ -243,4 +260,5 @@ def ask(base: str, path: str, body: bytes | None = None) -> bytes:
 
 
 if __name__ == "__main__":
-    print(json.dumps((inside_versions if sys.argv[2:] else inside)(Path(sys.argv[1]))))
+    task = inside_versions if sys.argv[3:] else inside
+    print(json.dumps(task(Path(sys.argv[1]), sys.argv[2])))

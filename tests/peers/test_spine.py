@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 
 HERE = Path(__file__).parent
+DICOMWEB = "/usr/share/orthanc/plugins/libOrthancDicomWeb.so"
 NAMESPACE = ("unshare", "--net", "sh", "-c", 'ip link set lo up && exec "$@"', "sh")
 
 
@@ -18,6 +19,8 @@ def missing() -> str:
     """Return why this cannot run here, or nothing."""
     if absent := [each for each in ("Orthanc", "storescu", "node", "unshare", "ip") if shutil.which(each) is None]:
         return f"{', '.join(absent)} is not installed"
+    if not Path(DICOMWEB).exists():
+        return "Orthanc's DICOMweb plugin (Debian: orthanc-dicomweb) is not installed"
     if not (HERE.parents[1] / ".peers" / "fhir-medplum" / "node_modules").exists():
         return "tests/peers/install.sh has not installed Medplum"
     if os.getuid() or subprocess.run((*NAMESPACE, "true"), capture_output=True, check=False).returncode:
@@ -38,7 +41,8 @@ def told(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
 
 def test_every_door_takes_it(told: dict[str, Any]) -> None:
     assert told["pushed"] == [0, 0], "storescu, explicit and implicit VR"
-    assert told["forwarded"] == 0, "failures of Orthanc's forwarding"
+    assert told["forwarded"] == 0, "failures of Orthanc's forwarding by C-STORE"
+    assert told["stowed"] == "1", "Orthanc forwards by STOW-RS"
 
 
 def test_one_ecg_by_every_door_is_one_job(told: dict[str, Any]) -> None:
@@ -57,4 +61,5 @@ def test_the_study_holds_the_ecg_its_document_and_its_picture(told: dict[str, An
 
 def test_our_own_reports_that_come_back_are_taken_and_dropped(told: dict[str, Any]) -> None:
     assert told["returned"] == [3, 0]
+    assert told["stowed_back"] == "3", "all three by STOW-RS"
     assert told["jobs"] == 1

@@ -11,7 +11,7 @@ from pydicom.dataset import Dataset
 from adapters.readers import read
 from ecg.errors import MalformedPayload, PayloadError
 from ecg.payload import Declared, Payload
-from ecg.recording import Order, Patient, Recording
+from ecg.recording import Order, Patient, Recording, Study
 from tests.golden.dicom_files import SYNTAXES, Who, square_wave, to_bytes, twelve_lead_dataset
 
 RAW = square_wave(3)
@@ -72,6 +72,40 @@ def test_order_numbers_are_found_in_the_object_and_in_its_requests() -> None:
     request.PlacerOrderNumberImagingServiceRequest, request.FillerOrderNumberImagingServiceRequest = "P-1", "F-1"
     ds.ReferencedRequestSequence = [request]
     assert read_one(ds).order == Order("A-1", "RIS", "P-1", "F-1", "V-1", ds.StudyInstanceUID)
+
+
+@pytest.mark.parametrize(
+    ("stated", "priority"),
+    [("STAT", "stat"), ("High ", "asap"), ("ROUTINE", "routine"), ("MEDIUM", "routine"), ("LOW", "routine")],
+)
+def test_a_priority_is_told_in_fhirs_words(stated: str, priority: str) -> None:
+    ds = twelve_lead_dataset(RAW)
+    ds.RequestedProcedurePriority = stated
+    assert read_one(ds).order.priority == priority
+
+
+@pytest.mark.parametrize("stated", ["", "AT ONCE"])
+def test_another_priority_is_none(stated: str) -> None:
+    ds = twelve_lead_dataset(RAW)
+    ds.RequestedProcedurePriority = stated
+    assert read_one(ds).order.priority is None
+
+
+def test_of_several_requests_the_most_urgent_counts() -> None:
+    ds, one, other = twelve_lead_dataset(RAW), Dataset(), Dataset()
+    one.RequestedProcedurePriority, other.RequestedProcedurePriority = "LOW", "STAT"
+    ds.RequestAttributesSequence = [one, other]
+    assert read_one(ds).order.priority == "stat"
+
+
+def test_the_study_is_read_as_stated() -> None:
+    ds = twelve_lead_dataset(RAW)
+    ds.SpecificCharacterSet, ds.ReferringPhysicianName = "ISO_IR 144", CYRILLIC + "^A=B^C"
+    ds.StudyDescription, ds.StudyTime = "ECG at rest", "0959"
+    recording = read_one(ds)
+    assert recording.study == Study("1", "20200101", "0959", "ECG at rest", CYRILLIC + "^A")
+    assert recording.provenance.class_uid == ds.SOPClassUID
+    assert CYRILLIC not in repr(recording) and "20200101" not in repr(recording)
 
 
 CET = timezone(timedelta(hours=1))

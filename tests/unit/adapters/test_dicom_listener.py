@@ -24,7 +24,7 @@ from pynetdicom.association import Association
 from adapters.dicom.associations import Bounds
 from adapters.dicom.codes import TRANSFER_SYNTAXES
 from adapters.dicom.commitment import PUSH_MODEL, PUSH_MODEL_INSTANCE, Commitment
-from adapters.dicom.listener import STORAGE_CLASSES, VERIFICATION, Listener, ListenerSettings
+from adapters.dicom.listener import STORAGE_CLASSES, VERIFICATION, Listener, ListenerSettings, Surroundings
 from adapters.dicom.statuses import STATUSES, status_of
 from adapters.dicom.tls import TlsFiles
 from adapters.readers import read
@@ -240,6 +240,29 @@ def test_nothing_is_acknowledged_before_it_is_kept() -> None:
         association.release()
 
 
+def test_each_association_has_a_number_around_all_that_its_thread_does() -> None:
+    said: list[str] = []
+
+    @contextmanager
+    def around(number: int) -> Iterator[None]:
+        said.append(f"begin {number} {threading.current_thread().name}")
+        yield
+        said.append(f"end {number}")
+
+    def accept(payload: Payload) -> None:
+        said.append(f"accept {threading.current_thread().name}")
+
+    ecg = to_bytes(twelve_lead_dataset(square_wave()))
+    with Listener(SETTINGS, accept, surroundings=Surroundings(around)) as listener:
+        for _ in range(2):
+            send(listener, ecg)
+    thread = "AcceptorThread"
+    assert sorted(said) == sorted(
+        [f"begin 1 {thread}", f"accept {thread}", "end 1", f"begin 2 {thread}", f"accept {thread}", "end 2"]
+    )
+    assert said[:2] == [f"begin 1 {thread}", f"accept {thread}"]
+
+
 def test_an_object_that_is_too_large_is_refused_and_the_next_one_taken() -> None:
     taken, small = Taken(), an_ecg()
     bounds = replace(BOUNDS, most_bytes=len(small) + 1000)
@@ -271,6 +294,8 @@ def test_who_is_not_known_is_rejected(callers: Any, calling: str, called: str, r
         assert association.is_rejected
         answer: Any = association.acceptor.primitive
         assert (answer.result, answer.result_source, answer.diagnostic) == (1, 1, reason)
+        if not callers:
+            assert echoes(listener), "others are served as before"
 
 
 def test_who_is_known_is_served() -> None:
@@ -280,9 +305,18 @@ def test_who_is_known_is_served() -> None:
 
 @pytest.mark.parametrize("host", ["0.0.0.0", "192.0.2.1", "::"])
 def test_it_is_not_open_to_all_beyond_loopback(host: str) -> None:
+    everywhere = (ip_network("0.0.0.0/0"),)
     with pytest.raises(ValueError, match="callers"):
-        ListenerSettings(host=host)
-    assert ListenerSettings(host=host, callers={"CART": HERE}).allows("CART", "::ffff:127.0.0.1")
+        ListenerSettings(host=host, plain_off_loopback=True)
+    for files in (None, TlsFiles(Path("a"), Path("b"))):
+        with pytest.raises(ValueError, match="TLS with callers' certificates"):
+            ListenerSettings(host=host, callers={"CART": HERE}, tls=files)
+    with pytest.raises(ValueError, match="networks of their own"):
+        ListenerSettings(host=host, callers={"CART": everywhere}, plain_off_loopback=True)
+    mutual = TlsFiles(Path("a"), Path("b"), Path("c"))
+    assert ListenerSettings(host=host, callers={"CART": everywhere}, tls=mutual).allows("CART", "192.0.2.1")
+    plain = ListenerSettings(host=host, callers={"CART": HERE}, plain_off_loopback=True)
+    assert plain.allows("CART", "::ffff:127.0.0.1") and not plain.allows("CART", "192.0.2.1")
 
 
 @pytest.mark.parametrize("title", ["", " ", "A" * 17, "A\\B", "A\nB", "Ä"])
@@ -354,6 +388,15 @@ def test_a_commitment_is_handed_on() -> None:
         Commitment(ROOT + ".9", (ROOT + ".3", ROOT + ".4"), ()),
         Commitment(ROOT + ".9", (ROOT + ".3",), ((ROOT + ".4", 0x0112),)),
     ]
+
+
+@pytest.mark.filterwarnings("ignore:Invalid value for VR UI")
+def test_what_is_no_uid_is_not_kept_of_a_commitment() -> None:
+    told: list[Commitment] = []
+    with listening(Taken(), committed=told.append) as listener:
+        assert report(listener, event_of((ROOT + ".3", NAME), (NAME,))) == 0
+        assert report(listener, event_of((ROOT + ".3",), (), NAME)) == 0x0115
+    assert told == [Commitment(ROOT + ".9", (ROOT + ".3",), ())]
 
 
 def test_a_commitment_that_is_not_kept_is_not_acknowledged() -> None:
@@ -612,11 +655,11 @@ def test_requests_in_a_heap_end_the_association() -> None:
     assert len(handled) <= 3
 
 
-def test_sixty_associations_at_once_are_bounded() -> None:
+def test_two_hundred_connections_at_once_are_bounded() -> None:
     bounds = replace(BOUNDS, most_associations=8)
     most = []
     with listening(Taken(), replace(SETTINGS, bounds=bounds)) as listener:
-        connections = [socket.create_connection(("127.0.0.1", listener.port), timeout=10) for _ in range(60)]
+        connections = [socket.create_connection(("127.0.0.1", listener.port), timeout=10) for _ in range(200)]
         for _ in range(20):
             most.append(sum(each.name == "AcceptorThread" for each in threading.enumerate()))
             time.sleep(0.02)

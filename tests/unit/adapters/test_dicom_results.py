@@ -24,7 +24,7 @@ from adapters.dicom.results import (
     secondary_capture,
 )
 from ecg.errors import Refused
-from ecg.recording import Order, Patient, Provenance
+from ecg.recording import Order, Patient, Provenance, Study
 from ecg.report import Picture, Report
 from tests.golden import dicom_files, reports
 from tests.golden.reports import ORDER, PATIENT, report
@@ -73,6 +73,35 @@ def test_patient_study_and_source_are_the_recordings(encode: object) -> None:
     assert (dataset.Manufacturer, dataset.SoftwareVersions) == ("Twelvelead", reports.RELEASE)
     assert "preliminary" in dataset.SeriesDescription and "research" in dataset.SeriesDescription
     assert "DeviceSerialNumber" not in dataset
+
+
+@pytest.mark.parametrize("encode", [encapsulated_pdf, secondary_capture])
+def test_the_study_is_described_as_by_its_source(encode: object) -> None:
+    dataset = read(encode(whole()))  # type: ignore[operator]
+    assert (dataset.StudyID, dataset.StudyDate, dataset.StudyTime) == ("S-100", "20240501", "095900")
+    assert (dataset.StudyDescription, dataset.ReferringPhysicianName) == ("ECG at rest", "Beispiel^Anna")
+
+
+@pytest.mark.parametrize(
+    ("day", "time"),
+    [("20240230", "24"), ("2024.05.01", "10:15"), ("2024051", "101"), ("2024051١", "1٠"), (None, None), ("", "")],
+)
+def test_a_study_date_or_time_that_is_none_is_left_empty(day: str | None, time: str | None) -> None:
+    dataset = encapsulated_pdf(whole(study=Study(date=day, time=time)))
+    assert (dataset.StudyDate, dataset.StudyTime, dataset.StudyID) == ("", "", "")
+    assert "StudyDescription" not in dataset
+
+
+@pytest.mark.parametrize("time", ["10", "1015", "101559", "101560", "101559.1", "235959.999999"])
+def test_a_study_time_keeps_its_precision(time: str) -> None:
+    assert encapsulated_pdf(whole(study=Study(time=time))).StudyTime == time
+
+
+def test_the_source_is_of_its_own_class() -> None:
+    source = replace(reports.recording().provenance, class_uid="1.2.840.10008.5.1.4.1.1.9.1.2")
+    (named,) = encapsulated_pdf(whole(provenance=source)).SourceInstanceSequence
+    assert named.ReferencedSOPClassUID == "1.2.840.10008.5.1.4.1.1.9.1.2"
+    assert "SourceInstanceSequence" not in encapsulated_pdf(whole(provenance=replace(source, class_uid=None)))
 
 
 def test_the_pdf_is_inside_with_its_true_length() -> None:

@@ -14,11 +14,11 @@ from urllib.parse import parse_qs
 import httpx
 import pytest
 
+from adapters.exchange import MAX_ANSWER, Ask, Wire
 from adapters.fhir.check import problems
 from adapters.fhir.ehr import EhrDestination, EhrSettings
-from adapters.fhir.exchange import MAX_ANSWER, Ask, Wire
 from adapters.fhir.frame import FhirSettings
-from ecg.errors import DeliveryError, Refused, SetupError, Unconfirmed, Unreachable
+from ecg.errors import DeliveryError, Refused, SetupError, Unconfirmed, Unidentified, Unreachable
 from ecg.recording import Order, Patient
 from tests.golden.reports import PATIENT, amended, report
 
@@ -77,7 +77,7 @@ def ehr(server: Callable[[httpx.Request], httpx.Response], token: Any = None, **
 
 
 def refusal(server: Server, patient: Patient = PATIENT, **more: Any) -> str:
-    with ehr(server, **more) as destination, pytest.raises(Refused) as caught:
+    with ehr(server, **more) as destination, pytest.raises(Unidentified) as caught:
         destination.deliver(report(patient=patient))
     assert not [each for each in server.asked if each.url.path == "/fhir"], "nothing was sent"
     return str(caught.value)

@@ -35,6 +35,14 @@ def test_a_folder_that_is_there_stays(tmp_path: Path) -> None:
     assert (tmp_path / first.reference / "report.pdf").read_bytes() == b"signed"
 
 
+def test_a_check_says_whether_it_takes_anything_and_leaves_nothing(tmp_path: Path) -> None:
+    FolderDestination(tmp_path / "out").check()
+    assert list((tmp_path / "out").iterdir()) == []
+    (tmp_path / "file").write_bytes(b"")
+    with pytest.raises(Unreachable):
+        FolderDestination(tmp_path / "file").check()
+
+
 def test_a_crash_leaves_nothing_that_looks_like_a_report(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     def crash(*_: object) -> None:
         raise KeyboardInterrupt  # as a kill would, it passes every handler of OSError

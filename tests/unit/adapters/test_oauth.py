@@ -14,8 +14,8 @@ import pytest
 from joserfc import jwt
 from joserfc.jwk import ECKey, RSAKey
 
-from adapters.fhir.exchange import Wire
-from adapters.fhir.oauth import ClientCredentials, ClientKey, ClientSecret, OAuthSettings
+from adapters.exchange import Wire
+from adapters.oauth import ClientCredentials, ClientKey, ClientSecret, OAuthSettings
 from ecg.errors import DeliveryError, Refused, SetupError, Unreachable
 
 BASE = "https://ehr.example/fhir"

@@ -20,9 +20,9 @@ from pynetdicom import AE, evt
 from pynetdicom.events import Event
 from pynetdicom.transport import ThreadedAssociationServer
 
+from adapters.dicom.codes import KEY_OBJECT_SELECTION
 from adapters.dicom.commitment import PUSH_MODEL, PUSH_MODEL_INSTANCE, Commitment, MemoryInbox
-from adapters.dicom.pacs import PacsDestination, PacsSettings, Timeouts, tls_context
-from adapters.dicom.rejection import KEY_OBJECT_SELECTION
+from adapters.dicom.pacs import VERIFICATION, PacsDestination, PacsSettings, Timeouts, tls_context
 from adapters.dicom.results import ENCAPSULATED_PDF, PDF, PICTURE, SECONDARY_CAPTURE, encoded, instance_uid
 from ecg.errors import DeliveryError, Refused, Unconfirmed, Unreachable
 from ecg.ports import Destination
@@ -250,6 +250,23 @@ def test_nobody_there_is_unreachable() -> None:
         taken.bind(("127.0.0.1", 0))
         failure(destination(taken.getsockname()[1]), Unreachable)
     failure(destination(104, host="no-such-host.invalid"), Unreachable)
+
+
+def test_an_echo_tells_that_it_is_there_and_takes_what_we_send() -> None:
+    pacs = Pacs(classes=(*ALL, VERIFICATION))
+    with pacs.running() as port:
+        destination(port, commitment=True).check()
+    assert pacs.stored == 0 and pacs.asked == []
+    with Pacs(classes=(VERIFICATION, SECONDARY_CAPTURE)).running() as port, pytest.raises(Refused, match="PDF"):
+        destination(port).check()
+
+
+@connecting_in_vain
+def test_an_echo_to_nobody_is_unreachable() -> None:
+    with socket.create_server(("127.0.0.1", 0)) as free:
+        port = free.getsockname()[1]
+    with pytest.raises(Unreachable):
+        destination(port).check()
 
 
 def test_dying_before_or_after_storing_is_unconfirmed() -> None:

@@ -3,7 +3,8 @@
 import pytest
 from pydicom.dataset import Dataset
 
-from adapters.dicom.rejection import KEY_OBJECT_SELECTION, rejection_note
+from adapters.dicom.codes import KEY_OBJECT_SELECTION
+from adapters.dicom.rejection import rejection_note
 from adapters.dicom.results import PDF, PICTURE, encoded, instance_uid, own_report_id, part10
 from ecg.recording import Order
 from tests.golden.reports import ORDER, amended, report, withdrawn

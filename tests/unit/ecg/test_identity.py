@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from ecg.recording import Device, Filters, Order, Patient, Provenance, Recording, Waveform
-from ecg.report import identity, report_id
+from ecg.report import content_id, identity, report_id
 
 SIGNAL = np.random.default_rng(0).normal(size=(2, 1250)).astype(np.float32)
 RECORDING = Recording(
@@ -63,6 +63,22 @@ def test_missing_samples_are_alike_whatever_bits_their_nan_has() -> None:
     signals[0][0, 0] = np.nan
     signals[1].view(np.uint32)[0, 0] = 0x7FC00001
     assert len({identity(replace(RECORDING, waveform=waveform(signal))) for signal in signals}) == 1
+
+
+@pytest.mark.parametrize("patient", [Patient(), Patient(id="2"), Patient(id="1", issuer="B")])
+def test_the_content_is_the_same_whoevers_it_is(patient: Patient) -> None:
+    assert content_id(replace(RECORDING, patient=patient)) == content_id(RECORDING)
+
+
+@pytest.mark.parametrize(
+    "other", [replace(RECORDING, acquired_at=None), replace(RECORDING, waveform=waveform(nudged()))]
+)
+def test_another_time_or_sample_is_another_content(other: Recording) -> None:
+    assert content_id(other) != content_id(RECORDING) != identity(RECORDING)
+
+
+def test_ids_that_were_given_stay() -> None:
+    assert str(identity(RECORDING)) == "c57ec732-a80d-5239-9126-542b9e2264cf"
 
 
 def test_a_report_is_known_by_its_ecg_and_by_what_made_it() -> None:

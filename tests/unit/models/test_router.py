@@ -6,12 +6,13 @@ from pathlib import Path
 import pytest
 
 from ecg.canonical import canonicalise
+from ecg.errors import ModelRefused
 from ecg.leads import LEADS
 from ecg.quality import assess
 from ecg.reading import Prediction
 from ecg.recording import Patient, Recording, Waveform
 from models.network import NetworkClassifier, load
-from models.router import CardRouter
+from models.router import CardRouter, canned_ecg
 from tests.golden import networks
 from tests.golden.reports import recording, waveform
 
@@ -72,3 +73,17 @@ def test_the_choice_names_every_model_there_was(tmp_path: Path) -> None:
 def test_a_router_without_models_cannot_be_made() -> None:
     with pytest.raises(ValueError, match="at least one"):
         CardRouter([])
+
+
+def test_a_router_is_warm_once_every_model_has_scored_the_canned_ecg(tmp_path: Path) -> None:
+    CardRouter([("12-lead", model(tmp_path))]).warm()
+    again = canned_ecg()
+    assert (again.signal == canned_ecg().signal).all() and again.mask.all()
+    assert assess([again]).windows[0].flat == ()
+
+
+def test_a_model_that_gives_no_probabilities_is_refused_before_anyone_is_read(tmp_path: Path) -> None:
+    broken = model(tmp_path)
+    broken._intercept = broken._intercept * float("nan")
+    with pytest.raises(ModelRefused, match="12-lead"):
+        CardRouter([("12-lead", broken)]).warm()

@@ -3,7 +3,10 @@
 import asyncio
 import logging
 from collections.abc import Callable
+from contextlib import AbstractContextManager, nullcontext
+from types import SimpleNamespace
 from typing import Any, cast
+from uuid import UUID
 
 import httpx
 import pytest
@@ -29,14 +32,33 @@ class FailingStore:
         raise self.failure()
 
 
-def asked(path: str, failure: Callable[[], Exception]) -> httpx.Response:
-    app = build_app(Intake(cast(Any, FailingStore(failure)), cast(Any, None), Settings()))
+def nothing() -> None:
+    """Be in order."""
+
+
+class Trail:
+    """A database that takes every row."""
+
+    def transaction(self) -> AbstractContextManager[Any]:
+        return nullcontext(SimpleNamespace(execute=lambda *_: None))
+
+
+def asked(path: str, failure: Callable[[], Exception], headers: dict[str, str] | None = None) -> httpx.Response:
+    jobs = SimpleNamespace(check=nothing, database=Trail())
+    app = build_app(Intake(cast(Any, FailingStore(failure)), cast(Any, jobs), Settings()))
 
     async def get() -> httpx.Response:
         async with httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url="http://localhost") as client:
-            return await client.get(path)
+            return await client.get(path, headers=headers)
 
     return asyncio.run(get())
+
+
+def test_an_answer_has_the_id_of_its_request() -> None:
+    given = "12345678-1234-5678-1234-567812345678"
+    assert asked("/health/live", Overloaded, {"X-Request-Id": given}).headers["X-Request-Id"] == given
+    made = [asked("/none", Overloaded, {"X-Request-Id": "Zebediah"}).headers["X-Request-Id"] for _ in range(2)]
+    assert len({UUID(each) for each in made}) == 2
 
 
 REPORT = "/v1/reports/00000000-0000-0000-0000-000000000001"
@@ -59,7 +81,7 @@ def test_an_unforeseen_error_is_answered_and_never_quoted(
 def test_a_disk_that_takes_nothing_makes_the_service_unready_for_now() -> None:
     answer = asked("/health/ready", Overloaded)
     assert answer.status_code == 503 and answer.headers["Retry-After"] == "30"
-    assert answer.json()["code"] == "overloaded"
+    assert answer.json()["code"] == "not-ready" and answer.json()["failing"] == ["store"]
 
 
 @pytest.mark.parametrize(

@@ -28,10 +28,6 @@ def interrupted(kept: Files, former: Files) -> Files:
     raise KeyboardInterrupt
 
 
-def broken_disk(kept: Files, former: Files) -> Files:
-    raise OSError(28, "No space left on device")
-
-
 def everything(at: Path) -> dict[str, bytes]:
     return {str(each.relative_to(at)): each.read_bytes() for each in at.rglob("*") if each.is_file()}
 
@@ -75,8 +71,9 @@ def test_an_unfinished_folder_is_no_report(tmp_path: Path) -> None:
 
 def test_a_disk_that_refuses_announces_nothing(tmp_path: Path) -> None:
     store = Store(tmp_path)
+    (tmp_path / "resources").write_text("in the way")
     with pytest.raises(Overloaded, match="the disk refused"):
-        store.put_report(REPORT, 1, files(), broken_disk)
+        store.put_report(REPORT, 1, files(), resources_of)
     assert store.resource("Media", RESOURCE) is None
 
 
@@ -86,7 +83,7 @@ def test_a_file_that_cannot_be_written_leaves_no_folder(tmp_path: Path) -> None:
         store.put_report(
             REPORT, 1, {"report.pdf": b"whole", "x" * 300: b"a name that no file system takes"}, resources_of
         )
-    assert everything(tmp_path) == {} and not list((tmp_path / "reports").iterdir())
+    assert everything(tmp_path) == {} and not (tmp_path / "reports").exists()
 
 
 def test_many_at_once_leave_one_report(tmp_path: Path) -> None:
@@ -176,7 +173,7 @@ def test_an_earlier_version_that_comes_late_brings_no_resource_back(tmp_path: Pa
 
 def test_a_report_from_before_there_were_versions_is_its_first(tmp_path: Path) -> None:
     store, old = Store(tmp_path), tmp_path / "reports" / str(REPORT)
-    old.mkdir()
+    old.mkdir(parents=True)
     (old / "report.pdf").write_bytes(b"old")
     assert store.versions(REPORT) == [1] and store.files(REPORT) == store.files(REPORT, 1) == {"report.pdf": b"old"}
     store.put_report(REPORT, 1, files(), resources_of)
@@ -193,3 +190,23 @@ def test_a_crash_before_the_resources_are_replaced_is_made_good_by_a_retry(tmp_p
     assert store.resource("Media", RESOURCE) == b"first"
     store.put_report(REPORT, 2, files("second"), resources_of)
     assert store.resource("Media", RESOURCE) == b"second"
+
+
+@pytest.mark.parametrize("before_there_were_versions", [False, True])
+def test_erasing_takes_all_versions_and_all_that_they_had(tmp_path: Path, before_there_were_versions: bool) -> None:
+    def both(kept: Files, former: Files) -> Files:
+        return {f"Media/{UUID(bytes=kept['report.pdf'].rjust(16))}": b"{}", "Device/of all": b"{}"}
+
+    store = Store(tmp_path)
+    store.put_report(REPORT, 1, files(), both)
+    if before_there_were_versions:
+        home = tmp_path / "reports" / str(REPORT)
+        for each in (home / "1").iterdir():
+            each.rename(home / each.name)
+        (home / "1").rmdir()
+    store.put_report(REPORT, 2, files("second"), both)
+    assert store.versions(REPORT) == [1, 2] and len(everything(tmp_path / "resources" / "Media")) == 2
+    store.erase_report(REPORT, both)
+    store.erase_report(REPORT, both)
+    assert store.versions(REPORT) == [] and store.files(REPORT) == {}
+    assert list(everything(tmp_path)) == ["resources/Device/of all.json"]

@@ -1,4 +1,4 @@
-"""One HTTP exchange with an EHR or its token endpoint: bounded in time and size, its failures classed by a retry."""
+"""One HTTP exchange with a destination or its token endpoint: bounded in time and size, failures classed by a retry."""
 
 import ipaddress
 import json
@@ -7,13 +7,14 @@ import time
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 from urllib.parse import urlsplit
 
 import httpx
 
-from adapters.fhir.codes import Json
 from ecg.errors import DeliveryError, Refused, SetupError, Unconfirmed, Unreachable
+
+Json = dict[str, Any]
 
 MAX_ANSWER: Final = 8 * 2**20  # bytes; the largest lawful answer is a server's CapabilityStatement
 

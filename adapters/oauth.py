@@ -1,10 +1,10 @@
-"""Access tokens for an EHR: OAuth 2.0 client credentials, by secret or by SMART Backend Services' signed assertion."""
+"""Access tokens for a destination: OAuth 2.0 client credentials, by secret or SMART Backend Services' assertion."""
 
 import base64
 import re
 import time
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from threading import Lock
 from typing import Final, Literal, Protocol
 from urllib.parse import quote_plus
@@ -14,8 +14,7 @@ from joserfc import jwt
 from joserfc.errors import JoseError
 from joserfc.jwk import ECKey, RSAKey
 
-from adapters.fhir.codes import Json
-from adapters.fhir.exchange import Ask, Exchange, Wire, accepted, secure
+from adapters.exchange import Answer, Ask, Exchange, Json, Wire, accepted, secure
 from ecg.errors import Refused, SetupError, Unreachable
 
 # RFC 6750, 2.1: b64token. Anything else could not stand in a header.
@@ -82,9 +81,9 @@ class OAuthSettings:
     Attributes:
         client_id: as registered with the server.
         credential: by which the client proves itself.
-        base_url: of the FHIR server, whose .well-known/smart-configuration names the token endpoint.
+        base_url: of the server; a FHIR server's .well-known/smart-configuration names the token endpoint.
         token_url: the token endpoint, where it is known; '' to ask the server.
-        scopes: what is asked for.
+        scopes: what is asked for; none: what the server gives by itself.
     """
 
     client_id: str
@@ -139,7 +138,9 @@ class ClientCredentials:
         """Ask for a token (RFC 6749, 4.4.2) and return it with the time from which it is not used any more."""
         asked_at = self._clock()
         endpoint = self._token_endpoint()
-        form = {"grant_type": "client_credentials", "scope": " ".join(self._settings.scopes)}
+        form = {"grant_type": "client_credentials"}
+        if self._settings.scopes:
+            form["scope"] = " ".join(self._settings.scopes)
         proof, headers = self._proof(endpoint)
         ask = Ask("token", "POST", endpoint, form | proof, {"Accept": "application/json"} | headers)
         said = accepted(ask, self._exchange.send(ask))
@@ -175,6 +176,25 @@ class ClientCredentials:
         # RFC 6749, 2.3.1: both are form-encoded before they are joined.
         pair = f"{quote_plus(client)}:{quote_plus(credential.secret)}"
         return {}, {"Authorization": f"Basic {base64.b64encode(pair.encode()).decode()}"}
+
+
+def send_as(token: TokenSource | None, exchange: Exchange, ask: Ask) -> Answer:
+    """Send a request as a client; with a new token, once, where the server does not take the last one.
+
+    Raises:
+        DeliveryError: there is no token, or no answer.
+    """
+    if token is None:
+        return exchange.send(ask)
+    answer = exchange.send(_bearing(token, ask))
+    if answer.status != 401:
+        return answer
+    token.forget()
+    return exchange.send(_bearing(token, ask))
+
+
+def _bearing(token: TokenSource, ask: Ask) -> Ask:
+    return replace(ask, headers={**ask.headers, "Authorization": f"Bearer {token.token()}"})
 
 
 def _assertion(client_id: str, credential: ClientKey, endpoint: str) -> str:

@@ -1,0 +1,161 @@
+"""Reads ECGs that come as FHIR R4 Observations with SampledData, alone or in a Bundle."""
+
+import json
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Final
+
+import numpy as np
+
+from adapters.declared import agreed_order, agreed_patient
+from adapters.fhir import context
+from adapters.fhir.bundled import Bundled, bundled
+from adapters.fhir.codes import Json
+from adapters.fhir.document import checked, loaded
+from adapters.fhir.sampled import Source, Strip, sources, standard, strips
+from ecg.errors import AmbiguousPayload, MalformedPayload, UnknownFormat
+from ecg.leads import LEADS
+from ecg.payload import Declared, Payload
+from ecg.recording import Provenance, Recording, Waveform
+
+MAX_RECORDINGS: Final = 100
+MAX_LEADS: Final = 64
+
+# R4 value set observation-status: what was never made, or must not be used.
+_VOID: Final = frozenset({"registered", "cancelled", "entered-in-error"})
+
+
+@dataclass(frozen=True)
+class Ecg:
+    """The Observations of one ECG: one with all leads as components, or one for each lead."""
+
+    observations: tuple[Bundled, ...] = field(repr=False)
+
+
+@dataclass(frozen=True)
+class ObservationReader:
+    """Reads Observations with SampledData by R4's rules alone, in the unit of their origin."""
+
+    name: str = "FHIR R4 Observation"
+
+    def claims(self, payload: Payload) -> bool:
+        """Claim every JSON object that names its type of resource."""
+        start = payload.data[:64].removeprefix(b"\xef\xbb\xbf").lstrip()
+        return start.startswith(b"{") and b'"resourceType"' in payload.data
+
+    def read(self, payload: Payload) -> tuple[Recording, ...]:
+        """Read every ECG of the Observation or Bundle, in their order.
+
+        Raises:
+            UnknownFormat: it is another resource, of another version of FHIR, or holds no ECG.
+            AmbiguousPayload: a unit or a lead's name is missing.
+            MalformedPayload: R4's rules are broken, lengths disagree, or it contradicts what was declared.
+        """
+        return tuple(self._recording(each, payload.declared) for each in _ecgs(payload.data))
+
+    def _recording(self, ecg: Ecg, declared: Declared) -> Recording:
+        waveform, notes = _waveform(ecg, declared)
+        first = ecg.observations[0]
+        acquired_at, doubts = context.acquired_at(first)
+        return Recording(
+            waveform=waveform,
+            provenance=Provenance(self.name, instance_uid=context.instance_uid(first), notes=notes + doubts),
+            patient=agreed_patient(context.patient(first), declared.patient),
+            order=agreed_order(context.order(first), declared.order),
+            acquired_at=acquired_at,
+            device=context.device(first),
+        )
+
+
+def parts(data: bytes) -> dict[int, int]:
+    """Return which recording of a Bundle, as `read` numbers them, each of its entries with an ECG belongs to.
+
+    Raises:
+        PayloadError: as `read` does.
+    """
+    return {each.index: part for part, ecg in enumerate(_ecgs(data)) for each in ecg.observations}
+
+
+def _ecgs(data: bytes) -> tuple[Ecg, ...]:
+    """Return the ECGs of a payload, in the order in which they begin.
+
+    An Observation with several leads is one; those of a single lead belong together by subject, time and device.
+    """
+    found: dict[str, list[Bundled]] = {}
+    held = [each for each in bundled(checked(loaded(data))) if each.kind == "Observation"]
+    ecgs = [each for each in held if _is_ecg(sources(each.resource))]
+    for at, each in enumerate(ecgs):
+        if each.resource["status"] in _VOID:
+            continue
+        leads = {source.lead for source in sources(each.resource)}
+        found.setdefault(_key(each) if len(leads) == 1 else f"observation {at}", []).append(each)
+    if not found and ecgs:
+        raise MalformedPayload("Each ECG here is marked as never made, or made in error.")
+    if not found:
+        raise UnknownFormat(f"None of the {len(held)} Observations here holds SampledData of an ECG's lead.")
+    if len(found) > MAX_RECORDINGS:
+        raise MalformedPayload(f"{len(found)} ECGs came together; at most {MAX_RECORDINGS} may.")
+    return tuple(Ecg(tuple(each)) for each in found.values())
+
+
+def _is_ecg(held: Sequence[Source]) -> bool:
+    return any(each.is_potential or each.lead in LEADS or each.lead == "-aVR" for each in held)
+
+
+def _key(observation: Bundled) -> str:
+    """Return what the Observations of one ECG have in common. Their subject and device may have several names."""
+    resource = observation.resource
+    when = [resource.get(each) for each in ("effectiveDateTime", "effectiveInstant", "effectivePeriod")]
+    whose = [_target(resource.get(each, {})) for each in ("subject", "device")]
+    return json.dumps([when, whose], sort_keys=True)
+
+
+def _target(reference: Json) -> object:
+    return reference.get("reference") or reference.get("identifier") or reference.get("display")
+
+
+def _waveform(ecg: Ecg, declared: Declared) -> tuple[Waveform, tuple[str, ...]]:
+    """Put the leads together, the twelve first and in their order, and note what was left out."""
+    chunks: dict[tuple[int, str], list[Strip]] = {}
+    left = 0
+    for at, observation in enumerate(ecg.observations):
+        held = sources(observation.resource)
+        for source, lead in zip(held, _leads(held, declared), strict=True):
+            if lead == "":
+                left += 1
+                continue
+            for strip in strips(source, lead, declared):
+                chunks.setdefault((at, strip.lead), []).append(strip)
+    if not 0 < len(chunks) <= MAX_LEADS:
+        raise MalformedPayload(f"{len(chunks)} leads came together; at most {MAX_LEADS} may.")
+    frequencies = {strip.fs for each in chunks.values() for strip in each}
+    lengths = Counter(sum(len(strip.signal) for strip in each) for each in chunks.values())
+    if len(frequencies) > 1 or len(lengths) > 1:
+        raise MalformedPayload(f"The leads differ: {len(frequencies)} sampling frequencies, {len(lengths)} lengths.")
+    order = sorted(chunks, key=lambda each: LEADS.index(each[1]) if each[1] in LEADS else len(LEADS))
+    signal = np.empty((len(order), next(iter(lengths))), dtype=np.float32)
+    for row, key in enumerate(order):
+        with np.errstate(over="ignore"):  # what float32 cannot hold is infinite there, which no Waveform is
+            signal[row] = np.concatenate([strip.signal for strip in chunks[key]])
+    notes = (f"{left} series of samples that are no lead of an ECG were left out.",) if left else ()
+    return Waveform(signal, tuple(lead for _, lead in order), frequencies.pop()), notes
+
+
+def _leads(held: tuple[Source, ...], declared: Declared) -> list[str | None]:
+    """Name each series: a lead; None for the declared leads interlaced; '' for what is something else.
+
+    Raises:
+        AmbiguousPayload: one has no name at all, nor was it declared.
+        MalformedPayload: what was declared contradicts the codes.
+    """
+    if len(declared.leads) == len(held) > 1:
+        names: list[str | None] = [standard(each) for each in declared.leads]
+        if any(source.lead not in (None, name) for source, name in zip(held, names, strict=True)):
+            raise MalformedPayload("The declared leads and the payload's disagree.")
+        return names
+    if declared.leads and not (len(held) == 1 and held[0].lead is None):
+        raise MalformedPayload(f"{len(declared.leads)} leads were declared for {len(held)} series of samples.")
+    if any(not source.lead and not (source.concept.get("text") or source.concept.get("coding")) for source in held):
+        raise AmbiguousPayload("A SampledData does not name its lead.", declare=("leads",))
+    return [source.lead or (None if source.is_potential else "") for source in held]

@@ -1,0 +1,199 @@
+"""SampledData as leads in millivolt (R4 datatypes.html#SampledData)."""
+
+import math
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from decimal import Decimal
+from typing import Final
+
+import numpy as np
+from numpy.typing import NDArray
+
+from adapters.fhir.codes import UCUM, Json
+from ecg.errors import AmbiguousPayload, MalformedPayload
+from ecg.leads import LEADS, lead_name
+from ecg.payload import Declared
+
+# ISO/IEEE 11073-10101, by its URN and by the OID that R4's own ECG example has.
+MDC: Final = frozenset({"urn:iso:std:iso:11073:10101", "urn:oid:2.16.840.1.113883.6.24"})
+ELECTRIC_POTENTIAL: Final = 131328  # MDC_ECG_ELEC_POTL; that of a lead is this and the lead's number, below 256
+_NUMBERS: Final = {
+    **{1: "I", 2: "II", 61: "III", 62: "aVR", 63: "aVL", 64: "aVF", 65: "-aVR"},
+    **{3: "V1", 4: "V2", 5: "V3", 6: "V4", 7: "V5", 8: "V6"},
+}
+LEAD_BY_CODE: Final = {str(ELECTRIC_POTENTIAL + number): lead for number, lead in _NUMBERS.items()}
+# Cabrera's -aVR is aVR with its sign changed. Kligfield et al., Circulation 2007;115:1306.
+INVERTED_AVR: Final = "-aVR"
+_REFERENCE_ID: Final = re.compile(r"MDC_ECG_(?:ELEC_POTL|LEAD)_", re.IGNORECASE)
+
+# Millivolt per unit. UCUM is case-sensitive: MV is megavolt. The micro sign and mu stand in texts for UCUM's u.
+MILLIVOLT_PER_UNIT: Final = {"nV": 1e-6, "uV": 1e-3, "mV": 1.0, "V": 1e3}
+_MICRO: Final = re.compile("[\u00b5\u03bc]V")
+
+# One step of a recorder is some microvolt; beyond these the gain must be wrong.
+MIN_STEP: Final = 1e-7  # mV
+MAX_STEP: Final = 10.0  # mV
+MAX_SAMPLES: Final = 8_000_000  # of one SampledData: an hour at 2000 Hz
+
+# Decimals (R4 datatypes.html#decimal) and E, U, L, separated by spaces. Possessive: nothing is ever tried again.
+_DATA: Final = re.compile(r"\s*+(?:(?:[-+]?(?:\d++(?:\.\d*+)?|\.\d++)(?:[eE][-+]?\d++)?|[EUL])(?:\s++|\Z))++", re.ASCII)
+_TOKEN: Final = re.compile(r"(?<!\S)[EUL](?!\S)")
+
+
+@dataclass(frozen=True)
+class Source:
+    """A SampledData with the concept that says of what."""
+
+    concept: Json = field(repr=False)
+    sampled: Json = field(repr=False)
+
+    @property
+    def lead(self) -> str | None:
+        """The lead it names, '-aVR' and others of MDC's ('MDC 131344') among them; None where it names none.
+
+        Raises:
+            MalformedPayload: codes and texts name different ones.
+        """
+        named = set(_named(self.concept))
+        if len(named) > 1:
+            raise MalformedPayload("The codes and texts of one lead disagree.")
+        return next(iter(named), None)
+
+    @property
+    def is_potential(self) -> bool:
+        """Whether it is coded as an ECG's potential, of whichever lead."""
+        return any(code == str(ELECTRIC_POTENTIAL) for code in _mdc_codes(self.concept))
+
+
+@dataclass(frozen=True)
+class Strip:
+    """Consecutive samples of one lead: float64 (samples,) in mV, NaN where none was measured; fs in Hz."""
+
+    lead: str
+    signal: NDArray[np.float64] = field(repr=False)
+    fs: float
+
+
+def sources(observation: Json) -> tuple[Source, ...]:
+    """Return each SampledData of an Observation: its own first, then those of its components."""
+    holders = (observation, *observation.get("component", ()))
+    return tuple(Source(each["code"], each["valueSampledData"]) for each in holders if "valueSampledData" in each)
+
+
+def strips(source: Source, lead: str | None, declared: Declared) -> Iterator[Strip]:
+    """Decode a SampledData: sample x factor + origin, in the origin's unit.
+
+    Args:
+        source: what to decode.
+        lead: the lead that it is known to be of; None where it may be the declared leads, interlaced.
+        declared: unit, fs and leads, as the sender said them.
+
+    Raises:
+        AmbiguousPayload: it does not say its unit or its leads.
+        MalformedPayload: numbers are none or absurd, lengths disagree, or it contradicts what was declared.
+    """
+    sampled = source.sampled
+    scale, origin = _scale(sampled, declared.unit)
+    fs = _fs(_number(sampled, "period"))
+    if declared.fs is not None and not math.isclose(declared.fs, fs, rel_tol=1e-6):
+        raise MalformedPayload("The declared sampling frequency and the payload's disagree.")
+    values = _values(sampled.get("data")) * scale + origin
+    if np.isinf(values).any():
+        raise MalformedPayload("A sample is beyond all numbers.")
+    if lead is not None:  # R4 profiles write 12 as the dimensions of each single lead, so that number is no word on it
+        yield Strip("aVR", 0.0 - values, fs) if lead == INVERTED_AVR else Strip(lead, values, fs)
+        return
+    dimensions = _number(sampled, "dimensions")
+    if not declared.leads:
+        raise AmbiguousPayload("A SampledData does not name its lead.", declare=("leads",))
+    if dimensions != len(declared.leads) or len(values) % len(declared.leads):
+        raise MalformedPayload(
+            f"{len(values)} samples in {dimensions:g} dimensions are no {len(declared.leads)} leads."
+        )
+    for at, label in enumerate(declared.leads):
+        yield Strip(standard(label), values[at :: len(declared.leads)], fs)
+
+
+def standard(label: str) -> str:
+    """Return the standard name of a lead that was declared.
+
+    Raises:
+        MalformedPayload: it is none of the twelve.
+    """
+    if (name := lead_name(label)) is None:
+        raise MalformedPayload(f"A declared lead is none of {', '.join(LEADS)}.")
+    return name
+
+
+def _named(concept: Json) -> Iterator[str]:
+    """Yield each lead that a concept's codes name; where they name none, those of its texts."""
+    codes = [code for code in _mdc_codes(concept) if 0 < _lead_number(code) < 256]
+    yield from (LEAD_BY_CODE.get(code, f"MDC {code}") for code in codes)
+    if all(code in LEAD_BY_CODE for code in codes):  # other leads have texts that look like one of the twelve
+        texts = [concept.get("text"), *(each.get("display") for each in concept.get("coding", ()))]
+        names = (lead_name(_REFERENCE_ID.sub("", each)) for each in texts if each)
+        inverted = INVERTED_AVR in {LEAD_BY_CODE.get(code) for code in codes}
+        yield from (INVERTED_AVR if inverted and name == "aVR" else name for name in names if name)
+
+
+def _mdc_codes(concept: Json) -> list[str]:
+    return [each["code"] for each in concept.get("coding", ()) if each.get("system") in MDC and "code" in each]
+
+
+def _lead_number(code: str) -> int:
+    return int(code) - ELECTRIC_POTENTIAL if re.fullmatch(r"[0-9]{1,9}", code) else 0
+
+
+def _scale(sampled: Json, declared: str | None) -> tuple[float, float]:
+    """Return mV for one step of a sample, and the mV of the raw value 0."""
+    unit = _unit(sampled["origin"], declared)
+    step = unit * (_number(sampled, "factor") if "factor" in sampled else 1.0)
+    if not MIN_STEP <= abs(step) <= MAX_STEP:
+        raise MalformedPayload(f"{step:g} mV for one step of a sample is not between {MIN_STEP:g} and {MAX_STEP:g} mV.")
+    return step, unit * _number(sampled["origin"], "value")
+
+
+def _unit(origin: Json, declared: str | None) -> float:
+    """Return the mV in the unit of a Quantity: by its UCUM code, else its text, else as declared."""
+    allowed = ", ".join(MILLIVOLT_PER_UNIT)
+    coded = origin.get("code") if origin.get("system", UCUM) == UCUM else None
+    text = _MICRO.sub("uV", origin.get("unit", "")) or None
+    said = {each for each in (coded, text if coded is None or text in MILLIVOLT_PER_UNIT else None) if each}
+    if len(said | ({declared} if declared else set())) > 1:
+        raise MalformedPayload("The units of one SampledData, or it and the declared one, disagree.")
+    if not (said or declared):
+        raise AmbiguousPayload(f"The samples have no unit; it may be one of {allowed}.", declare=("unit",))
+    if (unit := MILLIVOLT_PER_UNIT.get(next(iter(said), declared or ""))) is None:
+        raise MalformedPayload(f"The unit of a lead is none of {allowed} (UCUM).")
+    return unit
+
+
+def _fs(period: float) -> float:
+    """Return the samples per second of a period in ms. It may be rounded, and a whole number of Hz lie behind.
+
+    2.7778 ms are 360 Hz, and 3 ms are 333.3: only what three decimals or more have rounded to is taken for whole.
+    """
+    if period <= 0:
+        raise MalformedPayload("The period of a SampledData is no length of time.")
+    exact = 1000 / period
+    digits = -int(Decimal(repr(period)).as_tuple().exponent)
+    whole = float(round(min(exact, 1e9)))
+    return whole if digits >= 3 and whole and round(1000 / whole, digits) == period else exact
+
+
+def _values(data: object) -> NDArray[np.float64]:
+    """Return the samples as they stand, float64 (samples,); NaN for error (E), above (U) and below (L) the limits."""
+    if not isinstance(data, str) or not _DATA.fullmatch(data):
+        raise MalformedPayload("The data of a SampledData are no decimals separated by spaces.")
+    if data.count(" ") > MAX_SAMPLES or len(data) > 24 * MAX_SAMPLES:
+        raise MalformedPayload(f"A SampledData holds more than {MAX_SAMPLES} samples.")
+    return np.fromstring(_TOKEN.sub("nan", data), sep=" ")
+
+
+def _number(holder: Json, name: str) -> float:
+    """Return a finite number of JSON; fhir.resources lets numbers in texts pass, which R4 does not."""
+    value = holder.get(name)
+    if isinstance(value, bool) or not isinstance(value, int | float) or not abs(value) < 1e300:
+        raise MalformedPayload(f"'{name}' of a SampledData is no number.")
+    return float(value)

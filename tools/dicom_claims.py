@@ -1,0 +1,191 @@
+"""What the DICOM conformance statement claims, and the tests that prove each claim."""
+
+from dataclasses import dataclass
+from typing import Final
+
+LISTENER: Final = "tests/unit/adapters/test_dicom_listener.py"
+PACS: Final = "tests/unit/adapters/test_pacs_destination.py"
+RESULTS: Final = "tests/unit/adapters/test_dicom_results.py"
+STOW: Final = "tests/unit/service/test_dicomweb.py"
+WEB: Final = "tests/unit/adapters/test_web_destination.py"
+CONTEXT: Final = "tests/unit/adapters/test_dicom_context.py"
+ECHO: Final = "tests/unit/adapters/test_dicom_echo.py"
+HOSTILE: Final = "tests/unit/adapters/test_dicom_hostile.py"
+LISTENING: Final = "tests/unit/service/test_listening.py"
+COMMITMENTS: Final = "tests/unit/service/test_commitments.py"
+ROLES: Final = "tests/e2e/test_roles.py"
+PEERS: Final = "tests/peers/test_dicom_listener.py"
+PEER_PACS: Final = "tests/peers/test_pacs.py"
+PEER_RESULTS: Final = "tests/peers/test_dicom_results.py"
+SPINE: Final = "tests/peers/test_spine.py"
+
+
+@dataclass(frozen=True)
+class Claim:
+    """What is claimed, and the tests that prove it, as pytest names them."""
+
+    says: str
+    tests: tuple[str, ...]
+
+
+def _claim(says: str, *tests: str) -> Claim:
+    return Claim(says, tests)
+
+
+CLAIMS: Final[dict[str, tuple[Claim, ...]]] = {
+    "classes": (
+        _claim(
+            "C-ECHO is answered",
+            f"{LISTENER}::test_it_answers_an_echo",
+            f"{PEERS}::test_echoscu_is_answered",
+            f"{ECHO}::test_a_listener_that_serves_answers",
+        ),
+        _claim("every storage class is taken", f"{LISTENER}::test_every_class_is_taken_in_every_transfer_syntax"),
+        _claim("no other class gets a context", f"{LISTENER}::test_a_class_of_no_use_gets_no_context"),
+        _claim("a PACS takes both result classes", f"{PACS}::test_both_objects_arrive_and_the_receipt_names_them"),
+    ),
+    "syntaxes": (
+        _claim("an ECG arrives as it was sent", f"{LISTENER}::test_an_ecg_arrives_as_it_was_sent"),
+        _claim("dcmtk's storescu brings the same ECG", f"{PEERS}::test_storescu_brings_the_same_ecg"),
+        _claim(
+            "an unknown transfer syntax is refused",
+            f"{HOSTILE}::test_encapsulated_or_unknown_transfer_syntaxes_are_refused",
+        ),
+    ),
+    "associations": (
+        _claim("who is not known is rejected", f"{LISTENER}::test_who_is_not_known_is_rejected"),
+        _claim("above the limit it says so", f"{LISTENER}::test_too_many_associations_are_told_so"),
+        _claim(
+            "an object that is too large is refused",
+            f"{LISTENER}::test_an_object_that_is_too_large_is_refused_and_the_next_one_taken",
+        ),
+        _claim("one operation at a time", f"{LISTENER}::test_requests_in_a_heap_end_the_association"),
+        _claim(
+            "hostile peers do no harm",
+            f"{LISTENER}::test_it_outlives_a_hostile_connection",
+            f"{LISTENER}::test_it_outlives_a_hostile_association",
+            f"{LISTENER}::test_two_hundred_connections_at_once_are_bounded",
+        ),
+        _claim("the settings are those of the listener", f"{LISTENING}::test_every_setting_reaches_it"),
+        _claim("several listeners on one database", f"{ROLES}::test_each_role_in_its_own_process_and_two_listeners"),
+    ),
+    "statuses": (
+        _claim(
+            "each error has its status",
+            f"{LISTENER}::test_an_error_becomes_its_status",
+            f"{LISTENER}::test_every_error_has_a_status",
+        ),
+        _claim(
+            "another class than the context's",
+            f"{LISTENER}::test_an_object_of_another_class_than_its_context_is_refused",
+        ),
+        _claim("Success comes last", f"{LISTENER}::test_nothing_is_acknowledged_before_it_is_kept"),
+        _claim("our own objects are dropped", f"{SPINE}::test_our_own_reports_that_come_back_are_taken_and_dropped"),
+        _claim(
+            "as SCU",
+            f"{PACS}::test_success_warnings_and_duplicates_count_as_stored",
+            f"{PACS}::test_each_failure_says_what_a_retry_would_mean",
+        ),
+    ),
+    "commitment": (
+        _claim("Orthanc commits", f"{PEER_PACS}::test_orthanc_keeps_and_commits_the_report_in_the_source_study"),
+        _claim(
+            "on another association",
+            f"{PACS}::test_the_word_may_come_on_another_association",
+            f"{PEERS}::test_orthanc_forwards_and_commits",
+        ),
+        _claim("at another replica", f"{COMMITMENTS}::test_another_process_may_receive_it_while_one_waits"),
+        _claim("for a day", f"{COMMITMENTS}::test_what_nobody_takes_vanishes_after_a_day"),
+        _claim(
+            "a repeat asks under the same UID",
+            f"{PACS}::test_a_repeat_leaves_one_copy_and_asks_under_the_same_transaction",
+        ),
+        _claim("what is not committed is not delivered", f"{PACS}::test_what_is_not_committed_is_not_delivered"),
+        _claim("statuses of an N-EVENT-REPORT", f"{LISTENER}::test_a_commitment_is_handed_on"),
+    ),
+    "web": (
+        _claim("Orthanc forwards by STOW-RS", f"{SPINE}::test_every_door_takes_it"),
+        _claim(
+            "objects arrive as they were sent",
+            f"{STOW}::test_objects_are_handed_on_as_they_were_sent",
+            f"{STOW}::test_every_transfer_syntax_is_taken",
+            f"{STOW}::test_every_class_of_the_listener_is_taken",
+        ),
+        _claim(
+            "each failure has its reason",
+            f"{STOW}::test_an_error_becomes_its_reason",
+            f"{STOW}::test_what_is_not_taken_has_its_reason",
+        ),
+        _claim(
+            "200, 202, 409 and 503",
+            f"{STOW}::test_some_failures_are_told_beside_what_is_stored",
+            f"{STOW}::test_where_nothing_can_be_kept_the_request_is_to_come_again",
+        ),
+        _claim(
+            "broken, large and slow bodies",
+            f"{STOW}::test_it_outlives_a_hostile_body",
+            f"{STOW}::test_a_slow_body_is_given_up",
+        ),
+        _claim("406", f"{STOW}::test_answers_are_dicom_json_only"),
+        _claim(
+            "Orthanc takes ours by STOW-RS",
+            f"{PEER_PACS}::test_orthanc_keeps_and_commits_the_report_in_the_source_study",
+        ),
+        _claim(
+            "as user agent, each answer",
+            f"{WEB}::test_each_failure_says_what_a_retry_would_mean",
+            f"{WEB}::test_duplicates_and_warnings_count_as_stored",
+        ),
+        _claim(
+            "bearer token, TLS",
+            f"{WEB}::test_a_token_goes_along_and_a_new_one_once",
+            f"{WEB}::test_beyond_loopback_it_speaks_tls_only",
+        ),
+    ),
+    "written": (
+        _claim(
+            "dciodvfy and dcentvfy find no error",
+            f"{PEER_RESULTS}::test_dciodvfy_finds_no_error",
+            f"{PEER_RESULTS}::test_dcentvfy_finds_the_results_in_their_source_study",
+        ),
+        _claim(
+            "same report, same bytes and UIDs",
+            f"{RESULTS}::test_the_same_report_gives_the_same_bytes_and_uids",
+            f"{RESULTS}::test_every_uid_is_derived_valid_and_stands_once",
+        ),
+        _claim(
+            "patient, study and source are the recording's",
+            f"{RESULTS}::test_patient_study_and_source_are_the_recordings",
+        ),
+        _claim("without a study there is no object", f"{RESULTS}::test_without_a_study_there_is_no_object"),
+        _claim(
+            "known again in every transfer syntax",
+            f"{RESULTS}::test_our_objects_are_known_again_in_every_transfer_syntax",
+        ),
+        _claim("unverified, and marked", f"{PEER_RESULTS}::test_dcmdump_shows_what_was_meant"),
+    ),
+    "characters": (
+        _claim("read", f"{CONTEXT}::test_a_name_is_decoded_by_its_character_set"),
+        _claim("written", f"{RESULTS}::test_a_name_in_greek_arrives_whole"),
+    ),
+    "security": (
+        _claim(
+            "TLS with callers' certificates",
+            f"{LISTENER}::test_tls_serves_whom_the_ca_has_signed",
+            f"{LISTENER}::test_tls_refuses_everyone_else",
+            f"{PEERS}::test_storescu_over_tls",
+        ),
+        _claim("1.2 or newer", f"{LISTENER}::test_tls_is_1_2_or_newer"),
+        _claim("as SCU, no fallback", f"{PACS}::test_tls_proves_the_pacs_and_never_falls_back_to_plain_text"),
+        _claim(
+            "off loopback",
+            f"{LISTENER}::test_it_is_not_open_to_all_beyond_loopback",
+            f"{LISTENING}::test_plain_dicom_off_loopback_must_be_asked_for",
+        ),
+        _claim(
+            "no value of an object in logs",
+            f"{LISTENER}::test_nothing_of_an_object_is_logged",
+            f"{STOW}::test_no_refusal_quotes_what_was_sent",
+        ),
+    ),
+}
