@@ -6,17 +6,18 @@ from collections.abc import Mapping, Sequence
 from typing import Final
 from uuid import UUID
 
-from procrastinate import App, JobContext, PsycopgConnector, RetryStrategy
+from procrastinate import App, JobContext, RetryStrategy
 
 from adapters.fhir.bundle import stored
 from adapters.fhir.frame import FhirSettings
-from ecg.errors import DeliveryError, EcgError, Refused
+from ecg.errors import DeliveryError, EcgError, Overloaded, Refused
 from ecg.payload import Payload
 from ecg.ports import Destination, Router
 from ecg.recording import Recording
 from service.archive import ARCHIVE, archived, restored
 from service.intake import recordings
 from service.jobs import DELIVER, INTERPRET, Job, Jobs
+from service.outages import Connector, answered, outlive
 from service.pipeline import interpret
 from service.renderings import BUNDLE, renderings
 from service.settings import Settings
@@ -43,7 +44,8 @@ class Workshop:
         """Interpret one accepted ECG and keep its report. Twice does no harm.
 
         Raises:
-            Exception: whatever went wrong, after it was recorded; for good if this was the `last` attempt.
+            Exception: whatever went wrong, after it was recorded; for good if this was the `last` attempt and it is
+                not transient.
         """
         job = self._job(job_id)
         if job.state == "done":
@@ -54,7 +56,8 @@ class Workshop:
             self.store.put_report(report.id, {**files, ARCHIVE: archived(report)}, resources)
         except Exception as error:
             code = error.code if isinstance(error, EcgError) else type(error).__name__
-            self.jobs.failing(job_id, code, final=last)
+            # A full disk or a lost database says nothing about the ECG: it waits.
+            self.jobs.failing(job_id, code, final=last and not isinstance(error, Overloaded))
             raise
         self.jobs.interpreted(job_id, report.id)
         log.info("job %s: report %s", job_id, report.id)
@@ -98,7 +101,7 @@ def resources(files: Mapping[str, bytes]) -> dict[str, bytes]:
 
 def build_queue(workshop: Workshop, destinations: Mapping[str, Destination], url: str) -> App:
     """Build the procrastinate application whose tasks are the workshop's."""
-    queue = App(connector=PsycopgConnector(conninfo=url))
+    queue = App(connector=Connector(url))
 
     @queue.task(name=INTERPRET, queue=INTERPRET, retry=INTERPRETATIONS, pass_context=True)
     def interpret_task(context: JobContext, job_id: str) -> None:
@@ -115,17 +118,33 @@ def build_queue(workshop: Workshop, destinations: Mapping[str, Destination], url
 async def work(queue: App, jobs: Jobs, names: Sequence[str], concurrency: int) -> None:
     """Work until cancelled; then finish what is in hand. Jobs of workers that died are taken over.
 
-    Each destination has a worker of its own, so that a slow one holds up no other.
+    Each destination has a worker of its own, so that a slow one holds up no other. While the database is away the work
+    pauses.
     """
+    await outlive(lambda: _shift(queue, jobs, names, concurrency), jobs.check)
+
+
+async def _shift(queue: App, jobs: Jobs, names: Sequence[str], concurrency: int) -> None:
+    """Work until cancelled, or until one of the workers ends, which none does unless the database was lost."""
     async with queue.open_async():
         tasks = [_worker(queue, INTERPRET, concurrency), *(_worker(queue, f"{DELIVER}:{name}", 1) for name in names)]
-        running = [asyncio.create_task(task) for task in (*tasks, _rescue(queue, jobs))]
+        running = [asyncio.create_task(task) for task in (*tasks, _rescue(queue, jobs), _loss(queue))]
         try:
-            await asyncio.gather(*running)
+            ended, _ = await asyncio.wait(running, return_when=asyncio.FIRST_COMPLETED)
+            await answered(jobs.check)  # an embedded database is back by this, and takes what is in hand
+            for task in ended:
+                task.result()
         finally:
             for task in running:
                 task.cancel()
             await asyncio.gather(*running, return_exceptions=True)
+
+
+async def _loss(queue: App) -> None:
+    """Return when the queue lost a statement."""
+    if isinstance(queue.connector, Connector):
+        queue.connector.lost.clear()
+        await queue.connector.lost.wait()
 
 
 async def _worker(queue: App, name: str, concurrency: int) -> None:

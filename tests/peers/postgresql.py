@@ -1,0 +1,70 @@
+"""PostgreSQL from Debian's packages, as a site runs it: a cluster of its own, reached by URL."""
+
+import os
+import shutil
+import signal
+import subprocess
+import tempfile
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+
+BIN = max(Path("/usr/lib/postgresql").glob("*/bin/pg_ctl"), default=Path("pg_ctl")).parent
+MISSING = "" if (BIN / "initdb").is_file() else "no external PostgreSQL: apt-get install postgresql-15"
+USER = "postgres" if os.geteuid() == 0 else None  # PostgreSQL does not run as root
+
+
+class Cluster:
+    """A cluster. It listens on a Unix socket, and on `address` if there is one."""
+
+    def __init__(self, at: Path, address: str = "") -> None:
+        self.data, self.at = at / "data", at
+        self.url = f"postgresql://postgres@/postgres?host={at}"
+        self._options = f"-k {at} -h '{address}'"
+        self._run("initdb", "--auth=trust", "--username=postgres", "--encoding=utf8", f"--pgdata={self.data}")
+
+    def start(self) -> None:
+        self._run("pg_ctl", "-w", "-D", str(self.data), "-o", self._options, "-l", str(self.at / "log"), "start")
+
+    def stop(self, mode: str = "fast") -> None:
+        self._run("pg_ctl", "-w", "-D", str(self.data), "-m", mode, "stop")
+
+    def kill(self) -> None:
+        os.kill(postmaster(self.data), signal.SIGKILL)
+
+    def revive(self) -> None:
+        """Start it as soon as the orphans of the one that was killed are gone."""
+        end = time.monotonic() + 60
+        while True:
+            try:
+                return self.start()
+            except subprocess.CalledProcessError:
+                if time.monotonic() > end:
+                    raise
+                time.sleep(0.2)
+
+    def _run(self, program: str, *words: str) -> None:
+        quiet = {"stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL}
+        subprocess.run([BIN / program, *words], check=True, user=USER, cwd="/", **quiet)  # type: ignore[call-overload]
+
+
+def postmaster(data: Path) -> int:
+    """Return the pid of the server of a data directory."""
+    return int((data / "postmaster.pid").read_text().split()[0])
+
+
+@contextmanager
+def cluster(address: str = "") -> Iterator[Cluster]:
+    """Run a cluster until the end of the block."""
+    at = Path(tempfile.mkdtemp(prefix="pg-"))  # not below pytest's own, which nobody but its owner may enter
+    try:
+        if USER:
+            shutil.chown(at, USER)
+        made = Cluster(at, address)
+        made.start()
+        yield made
+        with suppress(subprocess.CalledProcessError):
+            made.stop("immediate")
+    finally:
+        shutil.rmtree(at, ignore_errors=True)
