@@ -54,8 +54,8 @@ bench: $(VENV)/.developer ## Print milliseconds per stage, cold start and peak m
 fuzz: $(VENV)/.developer ## Feed every reader many more broken payloads than the tests do
 	@FUZZ_EXAMPLES=20000 $(BIN)/pytest tests/conformance
 
-crash: $(VENV)/.developer ## Kill the service and its database again and again under load, and count
-	@CRASH_KILLS=$${CRASH_KILLS:-24} $(BIN)/pytest tests/e2e/test_crash.py
+crash: $(VENV)/.developer ## Kill service and database 210 times under load, count, write docs/crash-matrix.md
+	@$(BIN)/python -m tests.e2e.crash.matrix 7 docs/crash-matrix.md
 
 docs: $(VENV)/.developer ## Write the generated pages anew
 	@$(BIN)/python -m tools.document_settings > docs/configuration.md

@@ -76,7 +76,7 @@ class Embedded:
         while True:
             try:
                 with self._alone():
-                    self._mend_pid()
+                    self._bury()
                     self._forget_dead_users()
                     self._server.start()
                 return
@@ -92,21 +92,26 @@ class Embedded:
             fcntl.flock(lock, fcntl.LOCK_EX)
             yield
 
-    def _mend_pid(self) -> None:
-        """Let a postmaster.pid that a dead server left stand in nobody's way.
+    def _bury(self) -> None:
+        """Let nothing that a dead server left stand in the way of the next: neither its orphans nor its pid.
 
-        Its pid may be another process's by now, above all in a container, where pids are small and come again; or
-        the kill came while it was written. It is not removed when it is whole, since the server finds by it whether
-        orphans of its predecessor still have the memory that they share.
+        Orphans end by themselves, but for those that wait for what another held that was killed: they wait for ever,
+        and hold the memory that no two servers may share. The pid may be another process's by now, above all in a
+        container, where pids are small and come again; or the kill came while it was written. postmaster.pid is not
+        removed when it is whole, since the server makes sure by it that there are no orphans.
         """
         file = self._home / "postmaster.pid"
         lines = file.read_text().splitlines(keepends=True) if file.exists() else []
         pid = int(lines[0]) if lines else 0
         if pid:
             with suppress(ChildProcessError):
-                os.waitpid(pid, os.WNOHANG)  # as a container's first process we inherit it, and nobody else buries it
+                os.waitpid(pid, os.WNOHANG)  # as a container's first process we inherit it, and nobody else reaps it
         if self._is_server(pid):
             return
+        for each in psutil.process_iter():
+            with suppress(psutil.Error):
+                if each.name() == "postgres" and each.cwd() == str(self._home):
+                    each.kill()
         if len(lines) < LINES:
             file.unlink(missing_ok=True)
         elif psutil.pid_exists(pid):

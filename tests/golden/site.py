@@ -11,7 +11,7 @@ from typing import Self
 import httpx
 import numpy as np
 
-from tests.golden.dicom_files import Who, to_bytes, twelve_lead_dataset
+from tests.golden.dicom_files import ROOT, Who, to_bytes, twelve_lead_dataset
 
 COMMAND = (str(Path(sys.executable).with_name("twelvelead")),)
 
@@ -83,4 +83,6 @@ class Site:
 def ecg(number: int) -> bytes:
     """Return the ECG of another patient for each number, as DICOM."""
     raw = np.random.default_rng(number).integers(-300, 300, (5000, 12)).astype(np.int16)
-    return to_bytes(twelve_lead_dataset(raw, who=Who(id=f"patient-{number}")))
+    dataset = twelve_lead_dataset(raw, who=Who(id=f"patient-{number}", study_uid=f"{ROOT}.1.{number}"))
+    dataset.SOPInstanceUID = f"{ROOT}.3.{number}"
+    return to_bytes(dataset)

@@ -10,6 +10,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
+import psutil
+
 BIN = max(Path("/usr/lib/postgresql").glob("*/bin/pg_ctl"), default=Path("pg_ctl")).parent
 MISSING = "" if (BIN / "initdb").is_file() else "no external PostgreSQL: apt-get install postgresql-15"
 USER = "postgres" if os.geteuid() == 0 else None  # PostgreSQL does not run as root
@@ -34,7 +36,14 @@ class Cluster:
         os.kill(postmaster(self.data), signal.SIGKILL)
 
     def revive(self) -> None:
-        """Start it as soon as the orphans of the one that was killed are gone."""
+        """Start it after a kill, as an init system does: orphans of the one that was killed are killed first.
+
+        One that waits for a lock that a killed one held would wait for ever.
+        """
+        for each in psutil.process_iter():
+            with suppress(psutil.Error):
+                if each.name() == "postgres" and each.cwd() == str(self.data):
+                    each.kill()
         end = time.monotonic() + 60
         while True:
             try:
