@@ -10,6 +10,7 @@ from typing import Any, Final, TypeVar
 import psycopg
 from procrastinate.schema import SchemaManager
 from psycopg import Connection
+from psycopg.conninfo import conninfo_to_dict, make_conninfo
 from psycopg.rows import class_row
 from psycopg_pool import ConnectionPool
 
@@ -21,6 +22,19 @@ WAIT: Final = 10.0  # seconds for a connection
 MOST_CONNECTIONS: Final = 16
 MOST_WAITING: Final = 24  # for a connection; who comes then is told at once, so that threads are left to say it
 UNANSWERED: Final = (psycopg.OperationalError,)  # how it shows that the database does not answer
+
+# A machine that vanishes says no goodbye: its connections, and the locks they hold, would stay for two hours. Both ends
+# ask every few seconds instead (for tcp_user_timeout milliseconds). https://www.postgresql.org/docs/15/libpq-connect.html
+# and .../runtime-config-connection.html. A Unix socket ignores it. What the URL says comes first.
+WATCHED: Final = {
+    "connect_timeout": "10",
+    "keepalives_idle": "5",
+    "keepalives_interval": "2",
+    "keepalives_count": "3",
+    "tcp_user_timeout": "10000",
+    "options": "-c tcp_keepalives_idle=5 -c tcp_keepalives_interval=2 -c tcp_keepalives_count=3 "
+    "-c tcp_user_timeout=10000",
+}
 
 Row = TypeVar("Row")
 
@@ -41,8 +55,9 @@ class Database:
     def __init__(self, url: str, home: Path) -> None:
         try:
             self._server = None if url else Embedded(home)
-            self.url: str = url if self._server is None else self._server.url
-            with psycopg.connect(self.url, connect_timeout=int(WAIT)) as connection:
+            told: dict[str, Any] = conninfo_to_dict(url if self._server is None else self._server.url)
+            self.url: str = make_conninfo(**(WATCHED | told))
+            with psycopg.connect(self.url) as connection:
                 _migrate(connection)
         except (psycopg.Error, OSError) as error:
             raise SetupError(f"The database cannot be used ({type(error).__name__}).") from error

@@ -5,6 +5,7 @@ import re
 import signal
 import subprocess
 import sys
+from contextlib import suppress
 from pathlib import Path
 from typing import Self
 
@@ -20,7 +21,9 @@ class Site:
     """One installation. `start` gives a client of its HTTP door, `dicom_port` is that of its DICOM door."""
 
     def __init__(self, at: Path, destinations: str, database: str = "", command: tuple[str, ...] = COMMAND) -> None:
+        at.mkdir(exist_ok=True)
         self.data, self.log, self._command = at / "data", at / "log", command
+        self._operator = command if command[-1:] == COMMAND else COMMAND
         file = at / "destinations.toml"
         file.write_text(destinations)
         self.env = os.environ | {"TWELVELEAD_DATA": str(self.data), "TWELVELEAD_DESTINATIONS": str(file)}
@@ -33,10 +36,14 @@ class Site:
     def __exit__(self, *_: object) -> None:
         if self.process is not None and self.process.poll() is None:
             self.stop()
+        with suppress(OSError):  # its database outlives a kill
+            os.kill(self.postmaster(), signal.SIGQUIT)
 
     def command(self, *words: str) -> str:
         """Run a command of the operator's."""
-        return subprocess.run([*COMMAND, *words], env=self.env, check=True, capture_output=True, text=True).stdout
+        return subprocess.run(
+            [*self._operator, *words], env=self.env, check=True, capture_output=True, text=True
+        ).stdout
 
     def start(self, **more: str) -> httpx.Client:
         """Start it with more in its environment, and wait until both doors are open."""

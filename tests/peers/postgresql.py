@@ -18,13 +18,17 @@ USER = "postgres" if os.geteuid() == 0 else None  # PostgreSQL does not run as r
 
 
 class Cluster:
-    """A cluster. It listens on a Unix socket, and on `address` if there is one."""
+    """A cluster. It listens on a Unix socket; in a network namespace of its own, on all of its addresses as well."""
 
-    def __init__(self, at: Path, address: str = "") -> None:
+    def __init__(self, at: Path, namespace: str = "") -> None:
         self.data, self.at = at / "data", at
         self.url = f"postgresql://postgres@/postgres?host={at}"
-        self._options = f"-k {at} -h '{address}'"
+        self._inside = ["ip", "netns", "exec", namespace] if namespace else []
+        self._options = f"-k {at} -h '{'*' if namespace else ''}'"
         self._run("initdb", "--auth=trust", "--username=postgres", "--encoding=utf8", f"--pgdata={self.data}")
+        if namespace:
+            with (self.data / "pg_hba.conf").open("a") as access:
+                access.write("host all all samenet trust\n")
 
     def start(self) -> None:
         self._run("pg_ctl", "-w", "-D", str(self.data), "-o", self._options, "-l", str(self.at / "log"), "start")
@@ -55,7 +59,8 @@ class Cluster:
 
     def _run(self, program: str, *words: str) -> None:
         quiet = {"stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL}
-        subprocess.run([BIN / program, *words], check=True, user=USER, cwd="/", **quiet)  # type: ignore[call-overload]
+        changed = ["setpriv", f"--reuid={USER}", f"--regid={USER}", "--clear-groups"] if USER else []
+        subprocess.run([*self._inside, *changed, BIN / program, *words], check=True, cwd="/", **quiet)  # type: ignore[call-overload]
 
 
 def postmaster(data: Path) -> int:
@@ -64,13 +69,13 @@ def postmaster(data: Path) -> int:
 
 
 @contextmanager
-def cluster(address: str = "") -> Iterator[Cluster]:
+def cluster(namespace: str = "") -> Iterator[Cluster]:
     """Run a cluster until the end of the block."""
     at = Path(tempfile.mkdtemp(prefix="pg-"))  # not below pytest's own, which nobody but its owner may enter
     try:
         if USER:
             shutil.chown(at, USER)
-        made = Cluster(at, address)
+        made = Cluster(at, namespace)
         made.start()
         yield made
         with suppress(subprocess.CalledProcessError):

@@ -36,7 +36,7 @@ class Step:
 
 
 def _door(name: str, at: Boundary, when: str, below: str = "", victim: str = SERVICE) -> Step:
-    return Step(name, at, when, below, skip=2, doors=True, victim=victim)
+    return Step(name, at, when, below, skip=1, doors=True, victim=victim)
 
 
 TAKEN, REPORTED, SENT = "Jobs.accept", "Jobs.interpreted", "Jobs.delivered"

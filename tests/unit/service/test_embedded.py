@@ -4,8 +4,9 @@ import os
 import signal
 import subprocess
 import sys
+import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 import psutil
@@ -18,6 +19,7 @@ from tests.peers.postgresql import postmaster
 # Another process that shares the server, and brings it back on every line it is given.
 SHARER = """
 import sys
+import time
 from pathlib import Path
 from service.embedded import Embedded
 server = Embedded(Path(sys.argv[1]))
@@ -48,6 +50,18 @@ def starts(home: Path) -> None:
     server.close()
 
 
+def runs(pid: int) -> bool:
+    with suppress(psutil.NoSuchProcess):
+        return psutil.Process(pid).status() != psutil.STATUS_ZOMBIE
+    return False
+
+
+def killed(pid: int) -> None:
+    os.kill(pid, signal.SIGKILL)
+    while runs(pid):
+        time.sleep(0.01)
+
+
 @pytest.mark.parametrize("left", ["", "4242\n", "4242\n{home}\n1700000000\n5432\n{home}\n\n"])
 def test_a_kill_while_it_wrote_its_pid_stands_in_nobodys_way(home: Path, left: str) -> None:
     (home / "postmaster.pid").write_text(left.format(home=home))
@@ -66,7 +80,7 @@ def test_processes_that_share_it_bring_it_back_together(home: Path) -> None:
         assert other.stdin is not None and other.stdout is not None
         for _ in range(3):
             before = postmaster(home)
-            os.kill(before, signal.SIGKILL)
+            killed(before)
             other.stdin.write("\n")
             other.stdin.flush()
             assert server.revive() and other.stdout.readline() == "True\n"
@@ -74,6 +88,18 @@ def test_processes_that_share_it_bring_it_back_together(home: Path) -> None:
             with psycopg.connect(server.url) as connection:
                 assert connection.execute("select 1").fetchone() == (1,)
         other.stdin.close()
+    server.close()
+
+
+def test_an_orphan_that_waits_for_ever_is_ended(home: Path) -> None:
+    server = Embedded(home)
+    with psycopg.connect(server.url) as connection:
+        orphan = connection.info.backend_pid
+        os.kill(orphan, signal.SIGSTOP)
+        killed(postmaster(home))
+        assert server.revive() and not runs(orphan)
+    with psycopg.connect(server.url) as connection:
+        assert connection.execute("select 1").fetchone() == (1,)
     server.close()
 
 
@@ -85,4 +111,4 @@ def test_who_was_killed_is_no_user_any_more(home: Path) -> None:
     assert server.revive()
     pid = postmaster(home)
     server.close()
-    assert not psutil.pid_exists(pid) or psutil.Process(pid).status() == psutil.STATUS_ZOMBIE
+    assert not runs(pid)
