@@ -21,8 +21,9 @@ ANSWERS = {
 
 @dataclass(frozen=True)
 class Call:
-    """A call that succeeded: where in the trace it began and ended."""
+    """A call that succeeded: its thread, and where in the trace it began and ended."""
 
+    thread: str
     began: int
     ended: int
     text: str
@@ -41,12 +42,13 @@ def calls(trace: Path) -> list[Call]:
             began, start = begun.pop(thread)
             text = start + text[resumed.end() :]
         if not re.search(r"= -1 \w+ ", text):
-            made.append(Call(began, at, text.strip()))
+            made.append(Call(thread, began, at, text.strip()))
     return sorted(made, key=lambda each: each.began)
 
 
-def first(made: list[Call], pattern: str, after: int) -> Call:
-    return next(each for each in made if each.began > after and re.search(pattern, each.text))
+def first(made: list[Call], pattern: str, after: int, thread: str = "") -> Call:
+    of_thread = (each for each in made if thread in {"", each.thread})
+    return next(each for each in of_thread if each.began > after and re.search(pattern, each.text))
 
 
 @pytest.fixture(scope="module")
@@ -76,11 +78,13 @@ def test_everything_is_durable_before_the_answer_leaves(trace: list[Call], place
     synced = next(each for each in trace if each.text.startswith("fsync(") and f"<{draft}>" in each.text)
     folder = Path(folder).parent
     entered = first(trace, rf"^fsync\(\d+<{re.escape(str(folder))}>", link.ended)
-    commit = first(trace, COMMIT, entered.ended)
+    commit = first(trace, COMMIT, entered.ended, link.thread)
     ours, theirs = re.search(COMMIT, commit.text).groups()  # type: ignore[union-attr]
     logged = first(trace, r"^fdatasync\(\d+<.*/pg_wal/", commit.began)
     committed = first(trace, rf'sendto\(\d+<UNIX-STREAM:\[{theirs}->{ours}.*"C\\0\\0\\0\\vCOMMIT', commit.began)
     answer = first(trace, ANSWERS[door], synced.began)
     order = [synced.ended, link.began, link.ended, entered.began, entered.ended, commit.began]
     order += [logged.ended, committed.began, answer.began]
-    assert order == sorted(order), list(zip(order, ("file synced", "linked", "", "folder synced"), strict=False))
+    assert order == sorted(order), (
+        "file synced, linked, folder synced, commit asked, WAL synced, commit answered, answer"
+    )
