@@ -92,6 +92,7 @@ class Round:
 
     def __init__(self, at: Path, kills: Sequence[Kill], stack: ExitStack, database: str) -> None:
         self.at, self.kills, self.database = at, kills, database
+        self.lifted = threading.Event()  # the senders wait for nothing
         self.rng, self.numbers, self.sent = random.Random(len(kills)), itertools.count(), Sent()
         self.cluster = stack.enter_context(postgresql.cluster()) if database == EXTERNAL else None
         self.shelves = {name: peers.Shelf(at / name) for name in ("pacs", "ehr")}
@@ -130,6 +131,7 @@ class Round:
 
     def _kill(self, number: int, kill: Kill) -> None:
         step, note = kill.step, self.at / f"note-{number}"
+        self.lifted.clear()
         for shelf in self.shelves.values():
             shelf.round = number
         told = {
@@ -172,6 +174,7 @@ class Round:
 
     def _goes_on(self, process: "subprocess.Popen[bytes]") -> None:
         """See that the service outlives the loss of its database: it acknowledges again."""
+        self.lifted.set()
         before, end = len(self.sent.acknowledged), time.monotonic() + FIRES
         while len(self.sent.acknowledged) < before + 2:
             assert process.poll() is None, "the service ended with its database"
@@ -200,7 +203,8 @@ class Round:
     def _send(self, door: "object", number: int, stop: threading.Event) -> None:
         while not stop.is_set():
             taken = sum(self.sent.rounds[each] == number for each in [*self.sent.acknowledged])
-            if taken >= ENOUGH and len(self.sent.acknowledged) - len(self.shelves["ehr"].held) > MOST_WAITING:
+            waiting = len(self.sent.acknowledged) - len(self.shelves["ehr"].held)
+            if taken >= ENOUGH and waiting > MOST_WAITING and not self.lifted.is_set():
                 time.sleep(0.05)
                 continue
             try:
@@ -241,7 +245,7 @@ class Round:
                 time.sleep(0.2)
 
     def _outcome(self) -> Outcome:
-        """Count by the step of the round in which an ECG was first sent, or a repeat's first was stored."""
+        """Count by the step of the round in which an ECG was first sent, or in which a repeated one had come before."""
         names = [each.step.name for each in self.kills]
         ward = Counter(number_of(each) for each in (self.at / "ward").iterdir() if not each.name.startswith("."))
         lost, doubled, unacknowledged = Counter[str](), Counter[str](), 0

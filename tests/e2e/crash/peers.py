@@ -28,8 +28,8 @@ class Shelf:
     """What a peer holds: objects by the number of their ECG and their own key.
 
     Attributes:
-        round: which round of the matrix it is; each object's first is remembered.
-        repeats: of each report that came again, the round in which it came first.
+        round: which round of the matrix it is.
+        repeats: of each report that came again, the round in which it had come before.
         changed: objects that came again with another content.
         stored: called when an object is stored, before it is answered.
     """
@@ -51,6 +51,7 @@ class Shelf:
                 if key in mine:
                     self.repeats += [mine[key][1]] if key.startswith(REPORTS) else []
                     self.changed += [key] if mine[key][0] != digest else []
+                    mine[key] = (digest, self.round)
                     continue
                 with (self.at / key).open("wb") as file:
                     file.write(data)
