@@ -119,7 +119,7 @@ class Embedded:
 
     def _is_server(self, pid: int) -> bool:
         try:
-            process = psutil.Process(pid)
+            process = psutil.Process(pid or NOBODY)
             return process.status() != psutil.STATUS_ZOMBIE and str(self._home) in process.cmdline()
         except psutil.NoSuchProcess:
             return False

@@ -11,7 +11,7 @@ import sys
 import threading
 import time
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass, field
@@ -200,7 +200,7 @@ class Round:
             for each in threads:
                 each.join()
 
-    def _send(self, door: "object", number: int, stop: threading.Event) -> None:
+    def _send(self, door: Callable[[int], bool], number: int, stop: threading.Event) -> None:
         while not stop.is_set():
             taken = sum(self.sent.rounds[each] == number for each in [*self.sent.acknowledged])
             waiting = len(self.sent.acknowledged) - len(self.shelves["ehr"].held)
@@ -212,7 +212,7 @@ class Round:
             except IndexError:
                 mine = next(self.numbers)
             self.sent.rounds.setdefault(mine, number)
-            while not (taken := door(mine)) and not stop.is_set():  # type: ignore[operator]
+            while not (taken := door(mine)) and not stop.is_set():
                 self.sent.refused += 1
                 time.sleep(0.05)
             if taken:
