@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from typing import Final
 from uuid import UUID
 
-from procrastinate import App, JobContext, PsycopgConnector, RetryStrategy
+from procrastinate import App, JobContext, RetryStrategy
 
 from adapters.fhir.bundle import stored
 from adapters.fhir.frame import FhirSettings
@@ -19,6 +19,7 @@ from service.intake import recordings
 from service.jobs import DELIVER, ERASE, INTERPRET, Job, Jobs
 from service.logs import bound, named
 from service.metrics import Metrics, code_of
+from service.outages import Connector, answered, outlive
 from service.pipeline import interpret
 from service.renderings import BUNDLE, renderings
 from service.search import Index
@@ -48,7 +49,8 @@ class Workshop:
         """Interpret one accepted ECG and keep its report. Twice does no harm.
 
         Raises:
-            Exception: whatever went wrong, after it was recorded; for good if this was the `last` attempt.
+            Exception: whatever went wrong, after it was recorded; for good if this was the `last` attempt and it is
+                not transient.
         """
         job = self._job(job_id)
         if job.state != "waiting":
@@ -129,7 +131,7 @@ def resources(files: Mapping[str, bytes]) -> dict[str, bytes]:
 
 def build_queue(workshop: Workshop, destinations: Mapping[str, Destination], url: str) -> App:
     """Build the procrastinate application whose tasks are the workshop's."""
-    queue = App(connector=PsycopgConnector(conninfo=url))
+    queue = App(connector=Connector(url))
 
     @queue.task(name=INTERPRET, queue=INTERPRET, retry=INTERPRETATIONS, pass_context=True)
     def interpret_task(context: JobContext, job_id: str) -> None:
@@ -148,18 +150,34 @@ def build_queue(workshop: Workshop, destinations: Mapping[str, Destination], url
 async def work(queue: App, jobs: Jobs, names: Sequence[str], concurrency: int, drain: float) -> None:
     """Work until cancelled; then finish what is in hand, within `drain` seconds. Jobs of dead workers are taken over.
 
-    Each destination has a worker of its own, so that a slow one holds up no other.
+    Each destination has a worker of its own, so that a slow one holds up no other. While the database is away the work
+    pauses.
     """
+    await outlive(lambda: _shift(queue, jobs, names, concurrency, drain), jobs.check)
+
+
+async def _shift(queue: App, jobs: Jobs, names: Sequence[str], concurrency: int, drain: float) -> None:
+    """Work until cancelled, or until one of the workers ends, which none does unless the database was lost."""
     async with queue.open_async():
         queues = {INTERPRET: concurrency, ERASE: 1, **{f"{DELIVER}:{name}": 1 for name in names}}
         tasks = [_worker(queue, name, at_once, drain) for name, at_once in queues.items()]
-        running = [asyncio.create_task(task) for task in (*tasks, _rescue(queue, jobs))]
+        running = [asyncio.create_task(task) for task in (*tasks, _rescue(queue, jobs), _loss(queue))]
         try:
-            await asyncio.gather(*running)
+            ended, _ = await asyncio.wait(running, return_when=asyncio.FIRST_COMPLETED)
+            await answered(jobs.check)  # an embedded database is back by this, and takes what is in hand
+            for task in ended:
+                task.result()
         finally:
             for task in running:
                 task.cancel()
             await asyncio.gather(*running, return_exceptions=True)
+
+
+async def _loss(queue: App) -> None:
+    """Return when the queue lost a statement."""
+    if isinstance(queue.connector, Connector):
+        queue.connector.lost.clear()
+        await queue.connector.lost.wait()
 
 
 async def _worker(queue: App, name: str, concurrency: int, drain: float) -> None:

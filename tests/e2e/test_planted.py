@@ -20,8 +20,8 @@ from pydicom.uid import generate_uid
 from pynetdicom import AE
 from pynetdicom.sop_class import TwelveLeadECGWaveformStorage  # type: ignore[attr-defined]
 
-from tests.e2e.test_crash import Site
 from tests.golden.dicom_files import to_bytes
+from tests.golden.site import Site
 
 PLANTED = re.compile(rb"Zebediah|Quokka|PLANTED", re.IGNORECASE)
 NAME, ID = "Zebediah^Quokka", "PLANTED-4711"
@@ -95,8 +95,7 @@ class Told:
 @pytest.fixture(scope="module")
 def told(tmp_path_factory: pytest.TempPathFactory, sample: Path) -> Told:
     at, ehr, found = tmp_path_factory.mktemp("planted"), Ehr(), Told()
-    site = Site(at)
-    (at / "destinations.toml").write_text(DESTINATIONS.format(at=at, ehr=ehr.server_port))
+    site = Site(at, DESTINATIONS.format(at=at, ehr=ehr.server_port))
     (at / "temp").mkdir()
     site.env |= {"TMPDIR": str(at / "temp"), "TWELVELEAD_PATIENT_SYSTEMS": '{"": "urn:oid:1.2"}'}
     for name in ("ward", "ehr", "gone"):
@@ -138,7 +137,7 @@ def pass_through(client: httpx.Client, site: Site, sample: Path, found: Told) ->
     found.answers.append(client.post("/fhir", json=observation).content)
     found.answers.append(client.post("/fhir/DiagnosticReport/_search", data={"patient": ID}).content)
     found.answers.append(client.get("/fhir/Nothing", params={"patient": NAME}).content)
-    stored(int(site.dicom_port), whole)
+    stored(site.dicom_port, whole)
     end = time.monotonic() + 120
     while time.monotonic() < end:
         states = {each["destination"]: each for each in client.get(f"/v1/jobs/{job}").json()["deliveries"]}

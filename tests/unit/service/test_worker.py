@@ -111,6 +111,25 @@ def test_a_damaged_payload_is_recorded_by_the_class_of_its_error(intake: Intake,
     assert failed is not None and (failed.state, failed.error) == ("dead", "LookupError")
 
 
+class FullStore(Store):
+    """A store whose disk is full."""
+
+    def put_report(self, *_: object) -> None:
+        raise Overloaded
+
+
+def test_a_full_disk_makes_no_dead_letter_of_an_ecg(intake: Intake, workshop: Workshop) -> None:
+    job = accepted(intake).job.id
+    full = Workshop(workshop.router, FullStore(intake.settings.data), intake.jobs, intake.settings)
+    with pytest.raises(Overloaded):
+        full.interpret(job, last=True)
+    waiting = intake.jobs.job(job)
+    assert waiting is not None and (waiting.state, waiting.error) == ("waiting", "overloaded")
+    workshop.interpret(job, last=True)
+    done = intake.jobs.job(job)
+    assert done is not None and done.state == "done"
+
+
 def test_nothing_is_accepted_below_the_watermark(intake: Intake) -> None:
     full = Intake(intake.store, intake.jobs, intake.settings.model_copy(update={"least_free_mb": 10**9}))
     with pytest.raises(Overloaded, match="MB left"):
