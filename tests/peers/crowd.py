@@ -120,7 +120,6 @@ def ecg(patient: str) -> bytes:
 def main(place: Path, count: int) -> dict[str, Any]:
     """Run the three in turn."""
     with ExitStack() as stack, (place / "log").open("w") as log:
-        stack.enter_context(running(*spine.orthanc(place), stderr=log))
         medplum = stack.enter_context(
             running("node", str(HERE / "fhir/medplum_server.cjs"), str(PEERS / "fhir-medplum"))
         )
@@ -135,6 +134,7 @@ def main(place: Path, count: int) -> dict[str, Any]:
             subprocess.run([COMMAND, "destinations", "go-live", name], env=env, check=True, capture_output=True)
         serve = stack.enter_context(running(COMMAND, "serve", "--port", "0", env=env, stderr=log))
         address = re.search(r"http://\S+?:\d+", serve.stdout.readline())  # type: ignore[union-attr]
+        stack.enter_context(running(*spine.orthanc(place, address.group()), stderr=log))  # type: ignore[union-attr]
         until(lambda: ask(f"{ORTHANC}/system"))
         hospital = Hospital(address.group(), ehr, place)  # type: ignore[union-attr]
         return {"race": hospital.race(), "twins": hospital.twins(), "routed": hospital.routed(count)}

@@ -37,6 +37,7 @@ host = "127.0.0.1"
 port = {pacs}
 ae_title = "PACS"
 commitment = false
+response_seconds = 4
 
 [[destination]]
 name = "refusing"
@@ -122,7 +123,7 @@ class Hospital:
 def main(place: Path) -> dict[str, Any]:
     """Run a fault after the other."""
     with ExitStack() as stack, (place / "log").open("w") as log:
-        stack.enter_context(running(*orthanc(place), stderr=log))
+        stack.enter_context(running(*orthanc(place, "http://127.0.0.1:9"), stderr=log))
         medplum = stack.enter_context(
             running("node", str(HERE / "fhir/medplum_server.cjs"), str(PEERS / "fhir-medplum"))
         )
