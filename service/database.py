@@ -12,7 +12,7 @@ from procrastinate.schema import SchemaManager
 from psycopg import Connection
 from psycopg.conninfo import conninfo_to_dict, make_conninfo
 from psycopg.rows import class_row
-from psycopg_pool import ConnectionPool
+from psycopg_pool import ConnectionPool, TooManyRequests
 
 from ecg.errors import Overloaded, SetupError
 from service.embedded import Embedded
@@ -20,7 +20,7 @@ from service.embedded import Embedded
 MIGRATION_LOCK: Final = 0x12_1EAD  # an advisory lock: one process migrates at a time
 WAIT: Final = 10.0  # seconds for a connection
 MOST_CONNECTIONS: Final = 16
-MOST_WAITING: Final = 24  # for a connection; who comes then is told at once, so that threads are left to say it
+MOST_WAITING: Final = 64  # for a connection: as many as both listeners have threads. Who comes then is told at once
 UNANSWERED: Final = (psycopg.OperationalError,)  # how it shows that the database does not answer
 
 # A machine that vanishes says no goodbye: its connections, and the locks they hold, would stay for two hours. Both ends
@@ -82,6 +82,8 @@ class Database:
         try:
             with self._pool.connection() as connection:
                 yield connection
+        except TooManyRequests as error:
+            raise Overloaded("Too many ask the database at once.") from error
         except UNANSWERED as error:
             self._revive()
             raise Overloaded("The database does not answer.") from error

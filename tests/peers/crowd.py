@@ -11,6 +11,7 @@ import re
 import subprocess
 import sys
 import time
+import urllib.request
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
 from pathlib import Path
@@ -55,6 +56,7 @@ class Hospital:
     def settled(self, jobs: int) -> list[str]:
         """Wait until so many jobs have a report at three destinations each; return the states."""
         until(lambda: len(list((self.place / "ward").glob("*-*"))) >= jobs, 900)
+        until(lambda: ask(f"{ORTHANC}/statistics")["CountInstances"] >= 2 * jobs, 900)
         return until(lambda: [told for told in [self.deliveries()] if "waiting" not in told], 900)[0]
 
     def held(self) -> dict[str, Any]:
@@ -99,7 +101,8 @@ class Hospital:
 
     def routed(self, count: int) -> dict[str, Any]:
         """Let Orthanc send on everything it stores, our results among it, while ECGs come in."""
-        ask(f"{ORTHANC}/tools/execute-script", ROUTE_ALL.encode())
+        with urllib.request.urlopen(f"{ORTHANC}/tools/execute-script", ROUTE_ALL.encode(), timeout=60):
+            pass
         for number in range(count):
             self.admitted(f"routed-{number}")
             ask(f"{ORTHANC}/instances", ecg(f"routed-{number}"))
@@ -136,6 +139,7 @@ def main(place: Path, count: int) -> dict[str, Any]:
         address = re.search(r"http://\S+?:\d+", serve.stdout.readline())  # type: ignore[union-attr]
         stack.enter_context(running(*spine.orthanc(place, address.group()), stderr=log))  # type: ignore[union-attr]
         until(lambda: ask(f"{ORTHANC}/system"))
+        until(lambda: ask(f"{address.group()}/health/ready"))  # type: ignore[union-attr]
         hospital = Hospital(address.group(), ehr, place)  # type: ignore[union-attr]
         return {"race": hospital.race(), "twins": hospital.twins(), "routed": hospital.routed(count)}
 

@@ -142,6 +142,7 @@ def main(place: Path) -> dict[str, Any]:
         serve = stack.enter_context(running(COMMAND, "serve", "--port", "0", env=env, stderr=log))
         address = re.search(r"http://\S+?:\d+", serve.stdout.readline())  # type: ignore[union-attr]
         until(lambda: ask(f"{ORTHANC}/system"))
+        until(lambda: ask(f"{address.group()}/health/ready"))  # type: ignore[union-attr]
         hospital = Hospital(address.group(), f"http://127.0.0.1:{port}/fhir", pacs, ehr, refusing)  # type: ignore[union-attr]
         return {fault: hospital.told(fault, 1 if fault == "garbage" else 2) for fault in ("", *KINDS, "forbidden")}
 
