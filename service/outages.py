@@ -19,7 +19,7 @@ WAIT: Final = 5.0  # seconds for a connection of the queue
 
 
 class Connector(PsycopgConnector):
-    """The queue's connections. `lost` is set when a statement came to nothing.
+    """The queue's connections. `lost` is set when nobody knows what became of a statement.
 
     procrastinate forgets a job whose end it could not write down: it would stay in the hands of a worker that lives,
     and its lock with it. So whoever works must begin anew, under another worker's id, when something was lost.
@@ -37,8 +37,9 @@ class Connector(PsycopgConnector):
         """
         try:
             await super().execute_query_async(query, **arguments)
-        except ConnectorException:
-            self.lost.set()
+        except ConnectorException as error:
+            if isinstance(error.__cause__, UNANSWERED):  # else the database said no, as to a job that another ended
+                self.lost.set()
             raise
 
 

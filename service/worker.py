@@ -3,10 +3,13 @@
 import asyncio
 import logging
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from typing import Final
 from uuid import UUID
 
-from procrastinate import App, JobContext, RetryStrategy
+from procrastinate import App, JobContext, RetryDecision, RetryStrategy
+from procrastinate.exceptions import ConnectorException
+from procrastinate.jobs import Job as QueueEntry
 
 from adapters.fhir.bundle import stored
 from adapters.fhir.frame import FhirSettings
@@ -33,7 +36,19 @@ DEAD_AFTER: Final = 10.0  # seconds without one: its jobs go to a survivor
 # An interpretation fails for good soon, since the ECG stays what it is; a destination may be away for days:
 # 2, 4, 8, ... seconds, 17 attempts make a day and a half.
 INTERPRETATIONS: Final = RetryStrategy(max_attempts=3, exponential_wait=2)
-DELIVERIES: Final = RetryStrategy(max_attempts=17, exponential_wait=2, retry_exceptions=[DeliveryError])
+
+
+class _Aside(RetryStrategy):
+    """A delivery that waits for its next attempt steps aside: its lock would hold up all reports behind it."""
+
+    def get_retry_decision(self, *, exception: BaseException, job: QueueEntry) -> RetryDecision | None:
+        decision = super().get_retry_decision(exception=exception, job=job)
+        if decision is not None:
+            decision.lock = f"{job.queue}:{job.task_kwargs['report_id']}"
+        return decision
+
+
+DELIVERIES: Final = _Aside(max_attempts=17, exponential_wait=2, retry_exceptions=[DeliveryError])
 
 
 class Workshop:
@@ -200,7 +215,8 @@ async def _rescue(queue: App, jobs: Jobs) -> None:
             log.warning("%d lost jobs are queued again", lost)
         for job in await queue.job_manager.get_stalled_jobs(seconds_since_heartbeat=DEAD_AFTER):
             log.warning("work of a dead worker is taken over: %s", job.task_kwargs)
-            await queue.job_manager.retry_job(job)
+            with suppress(ConnectorException):  # another survivor was quicker; or the next question fails too
+                await queue.job_manager.retry_job(job)
         await asyncio.sleep(DEAD_AFTER / 2)
 
 

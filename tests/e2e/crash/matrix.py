@@ -6,6 +6,7 @@ python -m tests.e2e.crash.matrix [KILLS_A_STEP [PAGE]]    # kills of each step a
 import itertools
 import json
 import random
+import shutil
 import subprocess
 import sys
 import threading
@@ -16,7 +17,7 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
-from tempfile import TemporaryDirectory
+from tempfile import mkdtemp
 
 import httpx
 import psycopg
@@ -241,7 +242,9 @@ class Round:
         )
         with psycopg.connect(url, autocommit=True) as connection:
             while (row := connection.execute(query).fetchone()) and row[0]:
-                assert time.monotonic() < end, f"{row[0]} still wait: {client.get('/health/ready').text}"
+                if time.monotonic() > end:
+                    waiting = connection.execute("select * from procrastinate_jobs order by id").fetchall()
+                    raise AssertionError(f"{client.get('/health/ready').text} still wait, in {self.at}: {waiting}")
                 time.sleep(0.2)
 
     def _outcome(self) -> Outcome:
@@ -350,9 +353,10 @@ def main(times: int = 7, page: str = "") -> None:
     kills = planned(times)
     halves = {name: [each for each in kills if each.half == half] for half, name in enumerate((EMBEDDED, EXTERNAL))}
     plans = {EMBEDDED: kills} if postgresql.MISSING else halves
-    with TemporaryDirectory(prefix="crash-") as at:
-        outcomes = run(Path(at), plans)
+    at = Path(mkdtemp(prefix="crash-"))  # what failed is kept
+    outcomes = run(at, plans)
     verdict(outcomes)
+    shutil.rmtree(at)
     minutes = (time.time() - began) / 60
     print(f"{minutes:.0f} minutes")
     if page:

@@ -114,9 +114,11 @@ def ehr(shelf: Shelf) -> Iterator[int]:
     with ThreadingHTTPServer(("127.0.0.1", 0), Door) as server:
         thread = threading.Thread(target=server.serve_forever)
         thread.start()
-        yield server.server_port
-        server.shutdown()
-        thread.join()
+        try:
+            yield server.server_port
+        finally:
+            server.shutdown()
+            thread.join()
 
 
 def found(form: bytes) -> dict[str, Any]:
