@@ -9,10 +9,10 @@ PIP = $(BIN)/pip --disable-pip-version-check install -qq -c constraints.txt $(if
 OUT ?= out/demo
 
 .DEFAULT_GOAL := help
-.PHONY: help demo serve test setup peers fmt check bench fuzz crash docs clean
+.PHONY: help demo serve test setup peers fmt check bench bench-scaling fuzz crash docs clean
 
 help: ## List the targets
-	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 10
+	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 15
 
 $(VENV)/.product: pyproject.toml constraints.txt
 	@echo "Setting up $(VENV) (once; about a minute) ..."
@@ -51,11 +51,14 @@ check: $(VENV)/.developer ## Format, lint, types, import contracts
 bench: $(VENV)/.developer ## Print milliseconds per stage, cold start and peak memory
 	@$(BIN)/python -m benchmarks.pipeline
 
+bench-scaling: $(VENV)/.developer ## Print ECGs a second with 1, 2 and 4 worker processes, as ratios
+	@$(BIN)/python -m benchmarks.scaling
+
 fuzz: $(VENV)/.developer ## Feed every reader many more broken payloads than the tests do
 	@FUZZ_EXAMPLES=20000 $(BIN)/pytest tests/conformance
 
-crash: $(VENV)/.developer ## Kill the service and its database again and again under load, and count
-	@CRASH_KILLS=$${CRASH_KILLS:-24} $(BIN)/pytest tests/e2e/test_crash.py
+crash: $(VENV)/.developer ## Kill service and database 210 times under load, count, write docs/crash-matrix.md
+	@$(BIN)/python -m tests.e2e.crash.matrix 7 docs/crash-matrix.md
 
 docs: $(VENV)/.developer ## Write the generated pages anew
 	@$(BIN)/python -m tools.document_settings > docs/configuration.md

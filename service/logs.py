@@ -41,11 +41,14 @@ def set_up_logs(form: str = "auto", level: str = "info") -> None:
     logging.basicConfig(level=max(least, logging.WARNING), handlers=[handler], force=True)
     for name in OURS:
         logging.getLogger(name).setLevel(least)
-    for name in QUOTING:
-        logging.getLogger(name).setLevel(logging.CRITICAL + 1)
+    handler.addFilter(_is_no_quotation)  # a level would not do: pydicom sets its own when it is imported
     logging.captureWarnings(True)
     warnings.filterwarnings("ignore", module=r"pydicom\b")
     threading.excepthook = _thread_died
+
+
+def _is_no_quotation(record: logging.LogRecord) -> bool:
+    return not any(record.name == each or record.name.startswith(f"{each}.") for each in QUOTING)
 
 
 def _formatter(*, as_text: bool, colors: bool) -> ProcessorFormatter:

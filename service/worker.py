@@ -3,11 +3,14 @@
 import asyncio
 import logging
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from functools import partial
 from typing import Final
 from uuid import UUID
 
-from procrastinate import App, JobContext, PsycopgConnector, RetryStrategy
+from procrastinate import App, JobContext, RetryDecision, RetryStrategy
+from procrastinate.exceptions import ConnectorException
+from procrastinate.jobs import Job as QueueEntry
 
 from adapters.fhir.bundle import stored, superseded
 from adapters.fhir.frame import FhirSettings
@@ -23,6 +26,7 @@ from service.intake import recordings
 from service.jobs import Job, Jobs
 from service.logs import bound, named
 from service.metrics import Metrics, Stopwatch, code_of
+from service.outages import Connector, answered, outlive
 from service.pipeline import interpret
 from service.queueing import DELIVER, ERASE, INTERPRET, REVISE
 from service.renderings import BUNDLE, renderings
@@ -38,7 +42,19 @@ DEAD_AFTER: Final = 10.0  # seconds without one: its jobs go to a survivor
 # An interpretation fails for good soon, since the ECG stays what it is; a destination may be away for days:
 # 2, 4, 8, ... seconds, 17 attempts make a day and a half.
 INTERPRETATIONS: Final = RetryStrategy(max_attempts=3, exponential_wait=2)
-DELIVERIES: Final = RetryStrategy(max_attempts=17, exponential_wait=2, retry_exceptions=[DeliveryError])
+
+
+class _Aside(RetryStrategy):
+    """A delivery that waits for its next attempt steps aside: its lock would hold up all reports behind it."""
+
+    def get_retry_decision(self, *, exception: BaseException, job: QueueEntry) -> RetryDecision | None:
+        decision = super().get_retry_decision(exception=exception, job=job)
+        if decision is not None:
+            decision.lock = f"{job.queue}:{job.task_kwargs['report_id']}"
+        return decision
+
+
+DELIVERIES: Final = _Aside(max_attempts=17, exponential_wait=2, retry_exceptions=[DeliveryError])
 
 
 class Workshop:
@@ -55,7 +71,8 @@ class Workshop:
         """Interpret one accepted ECG and keep its report. Twice does no harm.
 
         Raises:
-            Exception: whatever went wrong, after it was recorded; for good if this was the `last` attempt.
+            Exception: whatever went wrong, after it was recorded; for good if this was the `last` attempt and it is
+                not transient.
         """
         job = self._job(job_id)
         if job.state != "waiting":
@@ -167,7 +184,8 @@ class Workshop:
         if report.withdrawn and held is None:  # nobody there can have relied on it
             self.jobs.delivered(report_id, name, NEVER_SENT, version)
             return
-        self.versions.set_open(delivery, True)
+        if not self.versions.set_open(delivery, True):  # a later version has taken its place
+            return
         try:
             with self.metrics.delivering(name, report.issued):
                 receipt = destination.deliver(report, held)
@@ -214,7 +232,7 @@ def resources(files: Files, former: Files) -> dict[str, bytes]:
 
 def build_queue(workshop: Workshop, destinations: Mapping[str, Destination], url: str) -> App:
     """Build the procrastinate application whose tasks are the workshop's."""
-    queue = App(connector=PsycopgConnector(conninfo=url))
+    queue = App(connector=Connector(url))
 
     @queue.task(name=INTERPRET, queue=INTERPRET, retry=INTERPRETATIONS, pass_context=True)
     def interpret_task(context: JobContext, job_id: str) -> None:
@@ -238,18 +256,34 @@ def build_queue(workshop: Workshop, destinations: Mapping[str, Destination], url
 async def work(queue: App, jobs: Jobs, names: Sequence[str], concurrency: int, drain: float) -> None:
     """Work until cancelled; then finish what is in hand, within `drain` seconds. Jobs of dead workers are taken over.
 
-    Each destination has a worker of its own, so that a slow one holds up no other.
+    Each destination has a worker of its own, so that a slow one holds up no other. While the database is away the work
+    pauses.
     """
+    await outlive(lambda: _shift(queue, jobs, names, concurrency, drain), jobs.check)
+
+
+async def _shift(queue: App, jobs: Jobs, names: Sequence[str], concurrency: int, drain: float) -> None:
+    """Work until cancelled, or until one of the workers ends, which none does unless the database was lost."""
     async with queue.open_async():
         queues = {INTERPRET: concurrency, ERASE: 1, **{f"{DELIVER}:{name}": 1 for name in names}}
         tasks = [_worker(queue, name, at_once, drain) for name, at_once in queues.items()]
-        running = [asyncio.create_task(task) for task in (*tasks, _rescue(queue, jobs))]
+        running = [asyncio.create_task(task) for task in (*tasks, _rescue(queue, jobs), _loss(queue))]
         try:
-            await asyncio.gather(*running)
+            ended, _ = await asyncio.wait(running, return_when=asyncio.FIRST_COMPLETED)
+            await answered(jobs.check)  # an embedded database is back by this, and takes what is in hand
+            for task in ended:
+                task.result()
         finally:
             for task in running:
                 task.cancel()
             await asyncio.gather(*running, return_exceptions=True)
+
+
+async def _loss(queue: App) -> None:
+    """Return when the queue lost a statement."""
+    if isinstance(queue.connector, Connector):
+        queue.connector.lost.clear()
+        await queue.connector.lost.wait()
 
 
 async def _worker(queue: App, name: str, concurrency: int, drain: float) -> None:
@@ -272,7 +306,8 @@ async def _rescue(queue: App, jobs: Jobs) -> None:
             log.warning("%d lost jobs are queued again", lost)
         for job in await queue.job_manager.get_stalled_jobs(seconds_since_heartbeat=DEAD_AFTER):
             log.warning("work of a dead worker is taken over: %s", job.task_kwargs)
-            await queue.job_manager.retry_job(job)
+            with suppress(ConnectorException):  # another survivor was quicker; or the next question fails too
+                await queue.job_manager.retry_job(job)
         await asyncio.sleep(DEAD_AFTER / 2)
 
 

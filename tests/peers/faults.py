@@ -37,6 +37,7 @@ host = "127.0.0.1"
 port = {pacs}
 ae_title = "PACS"
 commitment = false
+response_seconds = 4
 
 [[destination]]
 name = "refusing"
@@ -122,7 +123,7 @@ class Hospital:
 def main(place: Path) -> dict[str, Any]:
     """Run a fault after the other."""
     with ExitStack() as stack, (place / "log").open("w") as log:
-        stack.enter_context(running(*orthanc(place), stderr=log))
+        stack.enter_context(running(*orthanc(place, "http://127.0.0.1:9"), stderr=log))
         medplum = stack.enter_context(
             running("node", str(HERE / "fhir/medplum_server.cjs"), str(PEERS / "fhir-medplum"))
         )
@@ -141,6 +142,7 @@ def main(place: Path) -> dict[str, Any]:
         serve = stack.enter_context(running(COMMAND, "serve", "--port", "0", env=env, stderr=log))
         address = re.search(r"http://\S+?:\d+", serve.stdout.readline())  # type: ignore[union-attr]
         until(lambda: ask(f"{ORTHANC}/system"))
+        until(lambda: ask(f"{address.group()}/health/ready"))  # type: ignore[union-attr]
         hospital = Hospital(address.group(), f"http://127.0.0.1:{port}/fhir", pacs, ehr, refusing)  # type: ignore[union-attr]
         return {fault: hospital.told(fault, 1 if fault == "garbage" else 2) for fault in ("", *KINDS, "forbidden")}
 

@@ -7,7 +7,7 @@ from contextlib import closing, suppress
 from typing import Final
 
 BIG: Final = 20_000  # bytes: what asks to store a report is larger, what asks for anything else is smaller
-PAUSE: Final = 5.0  # seconds
+PAUSE: Final = 2.0  # seconds
 KINDS: Final = ("down", "slow", "dies", "garbage", "hangs up")
 FORBIDDEN: Final = (
     b"HTTP/1.1 403 Forbidden\r\nContent-Type: application/fhir+json\r\nContent-Length: 35\r\nConnection: close\r\n\r\n"

@@ -87,6 +87,7 @@ def orthanc(place: Path, service: str) -> list[str]:
         "DicomPort": 4242,
         "HttpPort": 8042,
         "RemoteAccessAllowed": False,
+        "ExecuteLuaEnabled": True,
         "DicomModalities": {"us": ["TWELVELEAD", "127.0.0.1", 11112]},
         "UnknownSopClassAccepted": True,
         "Plugins": [DICOMWEB],

@@ -150,7 +150,8 @@ def test_no_foreign_text_of_a_request_reaches_the_trail(open_site: Site) -> None
 
 @pytest.mark.parametrize("path, form", [("/v1/reports", "problem+json"), ("/fhir/DiagnosticReport", "fhir+json")])
 def test_what_cannot_be_written_down_is_not_answered(open_site: Site, path: str, form: str) -> None:
-    intake = SimpleNamespace(settings=Settings(), store=Kept(), jobs=SimpleNamespace(database=Full()))
+    jobs = SimpleNamespace(check=None, database=Full())
+    intake = SimpleNamespace(settings=Settings(), store=Kept(), jobs=jobs, metrics=None)
     answer = Site(build_app(cast(Any, intake)), open_site.database).ask("GET", f"{path}/{REPORT}")
     assert answer.status_code == 503 and answer.headers["Content-Type"] == f"application/{form}"
     assert b"secret" not in answer.content
@@ -164,6 +165,9 @@ class Kept:
 
     def resource(self, *_: object) -> bytes:
         return b'{"secret": 1}'
+
+    def check(self) -> None:
+        pass
 
 
 class Full:

@@ -1,7 +1,8 @@
-"""The ledger on a real PostgreSQL: one job for one ECG, deliveries to what is live, nothing lost or doubled."""
+"""The ledger on both PostgreSQLs: one job for one ECG, deliveries to what is live, nothing lost or doubled."""
 
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import nullcontext
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from uuid import uuid4
@@ -12,16 +13,20 @@ import pytest
 from ecg.errors import SetupError
 from service.database import Database
 from service.jobs import Job, Jobs
+from tests.peers import postgresql
 
 MIGRATIONS = Path(__file__).parents[3] / "service" / "migrations"
 NOW = datetime(2026, 1, 31, 12, tzinfo=UTC)
 
 
-@pytest.fixture(scope="module")
-def database(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Database]:
-    made = Database("", tmp_path_factory.mktemp("db") / "postgres")
-    yield made
-    made.close()
+@pytest.fixture(scope="module", params=["embedded", "external"])
+def database(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Database]:
+    if request.param == "external" and postgresql.MISSING:
+        pytest.skip(postgresql.MISSING)
+    with postgresql.cluster() if request.param == "external" else nullcontext() as cluster:
+        made = Database(cluster.url if cluster else "", tmp_path_factory.mktemp("db") / "postgres")
+        yield made
+        made.close()
 
 
 @pytest.fixture

@@ -170,7 +170,7 @@ def test_the_priority_of_a_request_is_its_jobs(ask: Ask) -> None:
     answer = ask("POST", "/v1/ecgs?priority=stat", content=to_bytes(one), headers=LATER)
     assert answer.json()["jobs"][0]["priority"] == "stat"
     wrong = ask("POST", "/v1/ecgs?priority=Quokka", content=to_bytes(one), headers=LATER)
-    assert (wrong.status_code, wrong.json()["code"]) == (422, "invalid-request") and "Quokka" not in wrong.text
+    assert (wrong.status_code, wrong.json()["code"]) == (400, "invalid-query") and "Quokka" not in wrong.text
 
 
 class Ehr:

@@ -1,5 +1,6 @@
 """The work itself, on a real ledger: each step may be repeated, each failure is recorded with what it means."""
 
+import asyncio
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -16,7 +17,7 @@ from service.intake import Accepted, Intake
 from service.jobs import Jobs
 from service.settings import Settings
 from service.store import Store
-from service.worker import Workshop
+from service.worker import Workshop, build_queue, work
 from tests.conftest import ISSUED
 from tests.golden.dicom_files import Who, square_wave, to_bytes, twelve_lead_dataset
 
@@ -109,6 +110,55 @@ def test_a_damaged_payload_is_recorded_by_the_class_of_its_error(intake: Intake,
         workshop.interpret(job.id, last=True)
     failed = intake.jobs.job(job.id)
     assert failed is not None and (failed.state, failed.error) == ("dead", "LookupError")
+
+
+@dataclass
+class Picky:
+    """A destination that does not take one report for now, and takes all others."""
+
+    never: UUID
+    given: list[UUID] = field(default_factory=list)
+
+    def deliver(self, report: Report) -> Receipt:
+        if report.id == self.never:
+            raise Unreachable
+        self.given.append(report.id)
+        return Receipt("ward", "a reference")
+
+
+def test_a_report_that_waits_for_its_next_attempt_holds_up_no_other(intake: Intake, workshop: Workshop) -> None:
+    first, second = (interpreted(intake, workshop)[1] for _ in range(2))
+    ward = Picky(first)
+    queue = build_queue(workshop, {"ward": ward}, intake.jobs.database.url)
+
+    async def until_delivered() -> None:
+        working = asyncio.create_task(work(queue, intake.jobs, ["ward"], 1))
+        while second not in ward.given:
+            await asyncio.sleep(0.05)
+        working.cancel()
+        await asyncio.gather(working, return_exceptions=True)
+
+    asyncio.run(asyncio.wait_for(until_delivered(), 60))
+    assert intake.jobs.delivery(first, "ward").state == "waiting"
+
+
+class FullStore(Store):
+    """A store whose disk is full."""
+
+    def put_report(self, *_: object) -> None:
+        raise Overloaded
+
+
+def test_a_full_disk_makes_no_dead_letter_of_an_ecg(intake: Intake, workshop: Workshop) -> None:
+    job = accepted(intake).job.id
+    full = Workshop(workshop.router, FullStore(intake.settings.data), intake.jobs, intake.settings)
+    with pytest.raises(Overloaded):
+        full.interpret(job, last=True)
+    waiting = intake.jobs.job(job)
+    assert waiting is not None and (waiting.state, waiting.error) == ("waiting", "overloaded")
+    workshop.interpret(job, last=True)
+    done = intake.jobs.job(job)
+    assert done is not None and done.state == "done"
 
 
 def test_nothing_is_accepted_below_the_watermark(intake: Intake) -> None:
