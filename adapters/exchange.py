@@ -24,6 +24,10 @@ _TRY_AGAIN: Final = frozenset({408, 409, 425, 429, 503})
 _NEVER: Final = frozenset({501, 505})  # RFC 9110, 15.6: the server cannot do this at all
 
 
+class Overtaken(Refused):
+    """What was to be updated is no longer what it was (RFC 9110, 15.5.13)."""
+
+
 @dataclass(frozen=True)
 class Wire:
     """How a server is reached.
@@ -63,11 +67,12 @@ class Ask:
 
 @dataclass(frozen=True)
 class Answer:
-    """A server's answer with its status; `content` and `location` are for us alone, in no repr."""
+    """A server's answer with its status; `content`, `location` and `etag` are for us alone, in no repr."""
 
     status: int
     location: str = field(repr=False)
     content: bytes = field(repr=False)
+    etag: str = field(default="", repr=False)
 
 
 class Exchange:
@@ -111,7 +116,8 @@ class Exchange:
                 ask.method, ask.url, data=form, content=plain, headers=dict(ask.headers)
             ) as response:
                 location = response.headers.get("Location") or response.headers.get("Content-Location") or ""
-                return Answer(response.status_code, location, self._content(ask, response))
+                content = self._content(ask, response)
+                return Answer(response.status_code, location, content, response.headers.get("ETag", ""))
         except (httpx.ConnectError, httpx.ConnectTimeout, httpx.PoolTimeout) as error:
             raise Unreachable(f"{ask.step}: no connection") from error
         except httpx.TimeoutException as error:
@@ -145,6 +151,8 @@ def accepted(ask: Ask, answer: Answer) -> Json:
     status = answer.status
     if status in _TRY_AGAIN:
         raise Unreachable(f"{ask.step}: HTTP {status}")
+    if status == 412:
+        raise Overtaken(f"{ask.step}: HTTP {status}")
     if 300 <= status < 500 or status in _NEVER:
         raise Refused(f"{ask.step}: HTTP {status}")
     if status not in {200, 201}:

@@ -29,14 +29,15 @@ _ASSERTION_TYPE: Final = "urn:ietf:params:oauth:client-assertion-type:jwt-bearer
 _DEFAULT_SECONDS: Final = 300.0
 _MARGIN_SECONDS: Final = 30.0
 
-# SMART App Launch 2.2, scopes: c creates, s searches, which a conditional create does too.
+# SMART App Launch 2.2, scopes: c creates, s searches, which a conditional create does too; u updates what
+# a later version replaces.
 SCOPES: Final = (
     "system/Patient.s",
     "system/Encounter.s",
     "system/ServiceRequest.s",
-    "system/DiagnosticReport.cs",
-    "system/Observation.cs",
-    "system/Media.cs",
+    "system/DiagnosticReport.cus",
+    "system/Observation.cus",
+    "system/Media.cus",
     "system/Device.cs",
     "system/Provenance.cs",
 )

@@ -61,6 +61,18 @@ class Overloaded(EcgError):
     code = "overloaded"
 
 
+class UnknownReport(EcgError):
+    """No report of that id, or no such version of it, is kept here."""
+
+    code = "unknown-report"
+
+
+class Conflict(EcgError):
+    """What was asked cannot be done as things stand; look at them first."""
+
+    code = "conflict"
+
+
 class SetupError(EcgError):
     """The installation is not in order; its operator must act."""
 
@@ -92,9 +104,16 @@ class Unconfirmed(DeliveryError):
 
 
 class Refused(DeliveryError):
-    """The destination refused the report for good; an operator must look."""
+    """The destination refused the report for good; an operator must look.
+
+    `partly` says that it may hold a part of the report all the same.
+    """
 
     code = "refused"
+
+    def __init__(self, message: str = "", *, partly: bool = False) -> None:
+        super().__init__(message)
+        self.partly = partly
 
 
 class Unidentified(Refused):

@@ -66,8 +66,8 @@ class Router(Protocol):
 class Destination(Protocol):
     """Takes reports. Idempotent: delivering twice leaves one copy."""
 
-    def deliver(self, report: Report) -> Receipt:
-        """Deliver a report.
+    def deliver(self, report: Report, held: Receipt | None = None) -> Receipt:
+        """Deliver a report; `held` is the receipt of the version that it replaces there, None where there is none.
 
         Raises:
             DeliveryError: one of its kinds, by what a retry would mean.

@@ -2,8 +2,10 @@
 
 import hashlib
 import json
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from types import MappingProxyType
 from typing import Final
 from uuid import UUID, uuid5
 
@@ -14,6 +16,18 @@ from ecg.recording import Recording
 
 # The root of every id we derive (RFC 9562, 5.5). Changing it would give every known ECG a new id.
 NAMESPACE: Final = UUID("6f0f6f6c-2a5e-5d0b-9b7e-12eadec60001")
+# The status of a report (R4 diagnostic-report-status): before a physician signs, read again, and withdrawn.
+PRELIMINARY: Final = "preliminary"
+AMENDED: Final = "amended"
+WITHDRAWN: Final = "entered-in-error"
+# Why a report may be withdrawn, by code, as the end of a sentence.
+REASONS: Final[Mapping[str, str]] = MappingProxyType(
+    {
+        "wrong-patient": "it was issued for the wrong patient",
+        "quality": "the recording or its reading is not good enough",
+        "safety": "it could endanger the patient",
+    }
+)
 MISSING: Final = -(2**62)  # stands for a sample that was not measured, where an identity is made
 
 
@@ -40,8 +54,9 @@ class Picture:
 class Report:
     """One report, drawn and ready to be encoded.
 
-    `issued` is the time of acceptance, with zone; `status` is 'preliminary' until a physician signs; `release` is the
-    version of the software that wrote it.
+    `issued` is the time of acceptance, of a later version that of its request, with zone; `status` is 'preliminary'
+    until a physician signs, 'amended' when it was read again, 'entered-in-error' when it was withdrawn, and then
+    `reason` is one of `REASONS`; `release` is the version of the software that wrote it.
     """
 
     id: UUID
@@ -53,19 +68,39 @@ class Report:
     pictures: tuple[Picture, ...]
     pdf: bytes = field(repr=False)
     issued: datetime
-    status: str = "preliminary"
+    status: str = PRELIMINARY
+    reason: str | None = None
 
     def __post_init__(self) -> None:
         if self.issued.tzinfo is None:
             raise ValueError("the time of issue needs a zone")
+        if self.withdrawn != (self.reason in REASONS):
+            raise ValueError("a report is withdrawn for one of the reasons, and no other has one")
+
+    @property
+    def withdrawn(self) -> bool:
+        """Whether the report was withdrawn: it holds no finding and no picture then."""
+        return self.status == WITHDRAWN
+
+
+@dataclass(frozen=True)
+class Amendment:
+    """Which version of which report is made when a recording is read again."""
+
+    report_id: UUID
+    version: int
 
 
 @dataclass(frozen=True)
 class Receipt:
-    """A destination's word that it holds a report, and under which reference."""
+    """A destination's word that it holds a report, and under which reference.
+
+    `state` is what the destination needs to know of it when the next version comes: its own text, no patient's datum.
+    """
 
     destination: str
     reference: str
+    state: str = field(default="", compare=False)
 
 
 def identity(recording: Recording) -> UUID:

@@ -11,6 +11,7 @@ from ecg.errors import ModelRefused
 from ecg.findings import FINDINGS, Finding
 from ecg.leads import LEADS
 
+WEIGHTS: Final = Path(__file__).parent / "weights"  # where the release's cards lie
 LEAST_POSITIVES: Final = 50  # no threshold is set on fewer calibration positives
 
 

@@ -19,13 +19,13 @@ from ecg.quality import Quality
 from ecg.reading import Abstention, Choice, Explanation, ModelName, Prediction, Score
 from ecg.recording import Recording
 from models import explain
+from models.card import WEIGHTS as WEIGHTS
 from models.card import Card, SignedCard, read_card
 from models.limits import first_broken_limit, usable_windows
 from models.nets.resnet1d import ResNet1d, ResNet1dShape
 from models.prepare import Preparation, Prepare
 
 NETS: Final = {"resnet1d": (ResNet1d, ResNet1dShape)}
-WEIGHTS: Final = Path(__file__).parent / "weights"
 
 
 def build(kind: str, shape: dict[str, object], card: str) -> ResNet1d:

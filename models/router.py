@@ -1,7 +1,7 @@
 """Which model reads a recording, and why: a pure function of what the recording offers and what the cards ask."""
 
 import hashlib
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -54,7 +54,7 @@ class CardRouter:
         if not arms:
             raise ValueError("a router needs at least one model")
         self.arms = tuple(arms)
-        self.digest = hashlib.sha256("\0".join(each.digest for _, each in arms).encode()).hexdigest()
+        self.digest = combined(each.digest for _, each in arms)
 
     def warm(self) -> None:
         """Score one canned ECG with every model, so that the first patient's is neither the first nor the slowest.
@@ -80,6 +80,11 @@ class CardRouter:
                 return Chosen(classifier, Choice(why, self.digest))
             reasons.append(declined)
         return Abstaining(reasons[0], self.digest)
+
+
+def combined(digests: Iterable[str]) -> str:
+    """Return the SHA-256 over all models that a router chooses from, by the digests of their cards in their order."""
+    return hashlib.sha256("\0".join(digests).encode()).hexdigest()
 
 
 def canned_ecg() -> CanonicalEcg:

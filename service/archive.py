@@ -32,6 +32,7 @@ def archived(report: Report) -> bytes:
         "release": report.release,
         "issued": report.issued.isoformat(),
         "status": report.status,
+        "reason": report.reason,
         "sentences": [asdict(each) for each in report.sentences],
         "pictures": [
             {"name": each.name, "title": each.title, "finding": each.finding, "method": each.method}
@@ -61,6 +62,7 @@ def restored(files: Mapping[str, bytes], recording: Recording) -> Report:
         pdf=files[PDF],
         issued=datetime.fromisoformat(kept["issued"]),
         status=kept["status"],
+        reason=kept.get("reason"),
     )
 
 

@@ -44,6 +44,9 @@ class Blobs(Protocol):
     def get_from(self, key: str, name: str) -> bytes | None:
         """Return one file of a folder, or None where there is none."""
 
+    def has_folder(self, key: str) -> bool:
+        """Say whether a folder stands there; what stands below the key is none of its files."""
+
     def names(self, key: str) -> list[str]:
         """Return the names that stand directly below a key, in order. Some places go on to name an emptied folder."""
 
@@ -101,7 +104,6 @@ class FolderBlobs:
         """Keep a folder, unless one stands there: the first one stays."""
         home = self._at / key
         with _disk():
-            self._make(home.parent)
             if not home.exists():
                 self._move_in(files, home)
             _sync(home.parent)
@@ -115,12 +117,18 @@ class FolderBlobs:
     def get_folder(self, key: str) -> dict[str, bytes]:
         """Return all files of a folder by name, none where there is no folder."""
         with _disk(), suppress(FileNotFoundError, NotADirectoryError):
-            return {each.name: each.read_bytes() for each in (self._at / key).iterdir()}
+            return {each.name: each.read_bytes() for each in (self._at / key).iterdir() if not each.is_dir()}
         return {}
 
     def get_from(self, key: str, name: str) -> bytes | None:
         """Return one file of a folder, or None where there is none."""
         return self.get(f"{key}/{name}")
+
+    def has_folder(self, key: str) -> bool:
+        """Say whether a folder stands there; what stands below the key is none of its files."""
+        with _disk(), suppress(FileNotFoundError, NotADirectoryError):
+            return any(each.is_file() for each in (self._at / key).iterdir())
+        return False
 
     def names(self, key: str) -> list[str]:
         """Return the names that stand directly below a key, in order."""
@@ -171,6 +179,7 @@ class FolderBlobs:
             for name, data in files.items():
                 _write(draft / name, data)
             _sync(draft)
+            self._make(home.parent)
             draft.rename(home)
         except OSError:
             shutil.rmtree(draft, ignore_errors=True)

@@ -122,6 +122,10 @@ class S3Blobs:
         digest = self._manifest(key).get(name)
         return None if digest is None else self.get(_part(key, digest))
 
+    def has_folder(self, key: str) -> bool:
+        """Say whether a folder stands there; what stands below the key is none of its files."""
+        return bool(self._manifest(key))
+
     def names(self, key: str) -> list[str]:
         """Return the names that stand directly below a key, in order. Some servers go on to name an emptied folder."""
         with _asked():

@@ -3,20 +3,16 @@
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
-from typing import Any, Final
+from typing import Any
 from uuid import UUID
 
 from psycopg import Connection
 from psycopg.rows import class_row
-from psycopg.types.json import Jsonb
 
 from service.audit import write
-from service.database import Database
-from service.search import Indexed
-
-INTERPRET: Final = "interpret"
-DELIVER: Final = "deliver"
-ERASE: Final = "erase"
+from service.deliveries import Deliveries, confine
+from service.queueing import queue_deliveries, queue_interpretation, queue_version
+from service.search import Indexed, enlist
 
 
 @dataclass(frozen=True)
@@ -41,24 +37,8 @@ class Job:
     content: UUID | None = None
 
 
-@dataclass(frozen=True)
-class Delivery:
-    """One report on its way to a destination: waiting, delivered, dead, quarantined, discarded or erased."""
-
-    report_id: UUID
-    destination: str
-    job_id: UUID
-    state: str
-    attempts: int
-    reference: str | None
-    error: str | None
-
-
-class Jobs:
+class Jobs(Deliveries):
     """The ledger. Each method is one transaction; work is queued in the same one that records it."""
-
-    def __init__(self, database: Database) -> None:
-        self.database = database
 
     def accept(self, jobs: list[Job], keep: Callable[[], object] = lambda: None) -> list[Job]:
         """Record jobs and queue their interpretation, all or none. A known ECG gives its first job, queued no more.
@@ -110,9 +90,9 @@ class Jobs:
             _hasten(connection, job)
             return _first(connection, Job, "select * from twelvelead.job where identity = %s", (job.identity,))
         if conflict:
-            _confine(connection, job.id, conflict)
+            confine(connection, job.id, conflict)
         else:
-            _queue(connection, INTERPRET, INTERPRET, {"job_id": str(job.id)})
+            queue_interpretation(connection, job.id)
         return job
 
     def job(self, job_id: UUID) -> Job | None:
@@ -131,21 +111,12 @@ class Jobs:
         )
         return self.database.rows(Job, query, (state, state, most))
 
-    def deliveries(self, job_id: UUID) -> list[Delivery]:
-        """Return where a job's report goes or went."""
-        return self.database.rows(
-            Delivery, "select * from twelvelead.delivery where job_id = %s order by destination", (job_id,)
-        )
-
-    def delivery(self, report_id: UUID, destination: str) -> Delivery:
-        """Return one delivery."""
-        query = "select * from twelvelead.delivery where report_id = %s and destination = %s"
-        return self.database.rows(Delivery, query, (report_id, destination))[0]
-
-    def interpreted(self, job_id: UUID, report_id: UUID, resources: Sequence[Indexed] = ()) -> None:
+    def interpreted(
+        self, job_id: UUID, report_id: UUID, resources: Sequence[Indexed] = (), made_with: str | None = None
+    ) -> None:
         """Record that a report is kept, list its resources, and queue its delivery to each live destination.
 
-        Twice does no harm.
+        Twice does no harm. `made_with` is a digest of what made it, None where that is not known.
         """
         with self.database.transaction() as connection:
             changed = connection.execute(
@@ -153,15 +124,21 @@ class Jobs:
                 "where id = %s and state = 'waiting'",
                 (report_id, job_id),
             ).rowcount
-            for each in resources if changed else ():
-                _list(connection, each)
-            live = connection.execute("select name from twelvelead.destination where live order by name").fetchall()
-            for (name,) in live if changed else ():
-                connection.execute(
-                    "insert into twelvelead.delivery (report_id, destination, job_id) values (%s, %s, %s)",
-                    (report_id, name, job_id),
-                )
-                _queue_delivery(connection, report_id, name)
+            if not changed:
+                return
+            connection.execute(
+                "insert into twelvelead.version (report_id, version, job_id, kind, requested_at, state, made_with) "
+                "select %s, 1, id, 'first', accepted_at, 'done', %s from twelvelead.job where id = %s "
+                "on conflict do nothing",
+                (report_id, made_with, job_id),
+            )
+            enlist(connection, resources)
+            live = connection.execute(
+                "insert into twelvelead.delivery (report_id, destination, job_id) "
+                "select %s, name, %s from twelvelead.destination where live returning destination",
+                (report_id, job_id),
+            ).fetchall()
+            queue_deliveries(connection, report_id, 1, sorted(name for (name,) in live))
 
     def failing(self, job_id: UUID, code: str, *, final: bool) -> None:
         """Record why an interpretation failed; for good, it becomes a dead letter."""
@@ -170,37 +147,6 @@ class Jobs:
                 "update twelvelead.job set error = %s, state = %s where id = %s and state = 'waiting'",
                 (code, "dead" if final else "waiting", job_id),
             )
-
-    def delivered(self, report_id: UUID, destination: str, reference: str) -> None:
-        """Record a receipt."""
-        with self.database.transaction() as connection:
-            connection.execute(
-                "update twelvelead.delivery set state = 'delivered', reference = %s, error = null, "
-                "attempts = attempts + 1 where report_id = %s and destination = %s",
-                (reference, report_id, destination),
-            )
-            write(connection, "deliver", f"{report_id} {destination}", "delivered")
-
-    def undelivered(self, report_id: UUID, destination: str, error: str, *, final: bool) -> None:
-        """Record why a delivery failed; for good, it becomes a dead letter."""
-        with self.database.transaction() as connection:
-            connection.execute(
-                "update twelvelead.delivery set state = %s, error = %s, attempts = attempts + 1 "
-                "where report_id = %s and destination = %s and state = 'waiting'",
-                ("dead" if final else "waiting", error, report_id, destination),
-            )
-            write(connection, "deliver", f"{report_id} {destination}", "dead" if final else "failed")
-
-    def quarantined(self, report_id: UUID, destination: str, code: str) -> None:
-        """Record that a delivery waits for an operator. Twice does no harm."""
-        with self.database.transaction() as connection:
-            changed = connection.execute(
-                "update twelvelead.delivery set state = 'quarantined', error = %s, attempts = attempts + 1 "
-                "where report_id = %s and destination = %s and state = 'waiting' returning job_id",
-                (code, report_id, destination),
-            ).fetchone()
-            if changed:
-                _confine(connection, changed[0], code, (report_id, destination))
 
     def resolve(self, entry_id: UUID, resolution: str, grounds: str | None = None) -> bool:
         """Release or discard what is in quarantine; of several who try, one does. Return whether it was this one.
@@ -213,12 +159,12 @@ class Jobs:
         with self.database.transaction() as connection:
             settled = connection.execute(
                 "update twelvelead.quarantine set resolution = %s, grounds = %s, resolved_at = now() "
-                "where id = %s and resolution is null returning job_id, report_id, destination",
+                "where id = %s and resolution is null returning job_id, report_id, destination, version",
                 (resolution, grounds, entry_id),
             ).fetchone()
             if settled is None:
                 return False
-            job_id, report_id, destination = settled
+            job_id, report_id, destination, version = settled
             released = resolution == "released"
             change = ("waiting" if released else "discarded", None if released else grounds)
             if destination is None:
@@ -229,13 +175,13 @@ class Jobs:
             else:
                 connection.execute(
                     "update twelvelead.delivery set state = %s, error = %s "
-                    "where report_id = %s and destination = %s and state = 'quarantined'",
-                    (*change, report_id, destination),
+                    "where report_id = %s and destination = %s and version = %s and state = 'quarantined'",
+                    (*change, report_id, destination, version),
                 )
             if released and destination is None:
-                _queue(connection, INTERPRET, INTERPRET, {"job_id": str(job_id)})
+                queue_interpretation(connection, job_id)
             elif released:
-                _queue_delivery(connection, report_id, destination)
+                queue_deliveries(connection, report_id, version, [destination])
             write(connection, f"quarantine-{resolution}", f"{entry_id} {grounds or ''}".strip())
             return True
 
@@ -249,14 +195,14 @@ class Jobs:
                 "update twelvelead.job set state = 'waiting', error = null where id = %s and state = 'dead'", (job_id,)
             ).rowcount
             if revived:
-                _queue(connection, INTERPRET, INTERPRET, {"job_id": str(job_id)})
+                queue_interpretation(connection, job_id)
             again = connection.execute(
                 "update twelvelead.delivery set state = 'waiting', error = null where job_id = %s and state = 'dead' "
-                "returning report_id, destination",
+                "returning report_id, version, destination",
                 (job_id,),
             ).fetchall()
-            for report_id, destination in again:
-                _queue_delivery(connection, report_id, destination)
+            for report_id, version, destination in sorted(again):
+                queue_deliveries(connection, report_id, version, [destination])
             if revived or again:
                 write(connection, "retry", str(job_id))
             return revived + len(again)
@@ -273,16 +219,23 @@ class Jobs:
                 "and p.args ->> 'job_id' = j.id::text) for update skip locked"
             ).fetchall()
             for (job_id,) in jobs:
-                _queue(connection, INTERPRET, INTERPRET, {"job_id": str(job_id)})
+                queue_interpretation(connection, job_id)
             deliveries = connection.execute(
-                "select report_id, destination from twelvelead.delivery d where state = 'waiting' "
+                "select report_id, version, destination from twelvelead.delivery d where state = 'waiting' "
                 "and not exists (select from procrastinate_jobs p where p.status in ('todo', 'doing') "
-                "and p.args ->> 'report_id' = d.report_id::text and p.args ->> 'destination' = d.destination) "
-                "for update skip locked"
+                "and p.args ->> 'report_id' = d.report_id::text and p.args ->> 'destination' = d.destination "
+                "and coalesce(p.args ->> 'version', '1') = d.version::text) order by version for update skip locked"
             ).fetchall()
-            for report_id, destination in deliveries:
-                _queue_delivery(connection, report_id, destination)
-            return len(jobs) + len(deliveries)
+            for report_id, version, destination in deliveries:
+                queue_deliveries(connection, report_id, version, [destination])
+            versions = connection.execute(
+                "select report_id, version from twelvelead.version v where state = 'waiting' "
+                "and not exists (select from procrastinate_jobs p where p.status in ('todo', 'doing') "
+                "and p.task_name = 'revise' and p.args ->> 'report_id' = v.report_id::text) for update skip locked"
+            ).fetchall()
+            for report_id, version in versions:
+                queue_version(connection, report_id, version)
+            return len(jobs) + len(deliveries) + len(versions)
 
     def set_live(self, destination: str, live: bool) -> None:
         """Turn a destination on or off for reports that are made from now on."""
@@ -317,38 +270,6 @@ def _first(connection: Connection[Any], kind: type[Job], query: str, values: tup
     return row
 
 
-def _list(connection: Connection[Any], resource: Indexed) -> None:
-    """List a resource for search, or its newer version instead of the older one."""
-    low, high = resource.effective or (None, None)
-    connection.execute(
-        "insert into twelvelead.resource as held (kind, id, report_id, version, patient_keys, identifier_keys, "
-        "effective_from, effective_to) values (%s, %s, %s, %s, %s::bytea[], %s::bytea[], %s, %s) "
-        "on conflict (kind, id) do update set version = excluded.version, patient_keys = excluded.patient_keys, "
-        "identifier_keys = excluded.identifier_keys, effective_from = excluded.effective_from, "
-        "effective_to = excluded.effective_to, last_updated = excluded.last_updated "
-        "where held.version < excluded.version",
-        (resource.kind, resource.id, resource.report_id, resource.version, resource.patient_keys,
-         resource.identifier_keys, low, high),
-    )  # fmt: skip
-
-
-def _queue_delivery(connection: Connection[Any], report_id: UUID, destination: str) -> None:
-    arguments = {"report_id": str(report_id), "destination": destination}
-    _queue(connection, DELIVER, f"{DELIVER}:{destination}", arguments)
-
-
-def _queue(connection: Connection[Any], task: str, queue: str, arguments: dict[str, str]) -> None:
-    """Defer a procrastinate job within the caller's transaction, at the priority of the ECG that it is about."""
-    lock = queue if task == DELIVER else None  # one delivery at a time and destination
-    connection.execute(
-        "select procrastinate_defer_jobs_v1(array[row(%s, %s, coalesce((select priority from twelvelead.job where id = "
-        "coalesce(%s::uuid, (select job_id from twelvelead.delivery where report_id = %s and destination = %s))), 0), "
-        "%s, null, %s, null)::procrastinate_job_to_defer_v1])",
-        (queue, task, arguments.get("job_id"), arguments.get("report_id"), arguments.get("destination"), lock,
-         Jsonb(arguments)),
-    )  # fmt: skip
-
-
 def _alias_conflict(connection: Connection[Any], job: Job) -> str | None:
     """Claim the job's alias. Return None, or the code of what is wrong: the alias is another ECG's."""
     if job.alias is None:
@@ -365,16 +286,6 @@ def _alias_conflict(connection: Connection[Any], job: Job) -> str | None:
     if owner is None or owner[0] == job.identity:
         return None
     return "alias-other-patient" if owner[1] == job.content else "alias-conflict"
-
-
-def _confine(
-    connection: Connection[Any], job_id: UUID, reason: str, delivery: tuple[UUID | None, str | None] = (None, None)
-) -> None:
-    connection.execute(
-        "insert into twelvelead.quarantine (job_id, report_id, destination, reason) values (%s, %s, %s, %s)",
-        (job_id, *delivery, reason),
-    )
-    write(connection, "quarantined", f"{job_id} {reason}")
 
 
 def _hasten(connection: Connection[Any], job: Job) -> None:

@@ -7,18 +7,18 @@ from ecg.ports import Router
 from ecg.quality import assess
 from ecg.reading import Reading
 from ecg.recording import Recording
-from ecg.report import Report
+from ecg.report import Amendment, Report
 from service.compose import compose
 
 
-def interpret(recording: Recording, *, router: Router, issued: datetime) -> Report:
-    """Read one recording and report on it. Does no I/O, reads no clock.
+def interpret(recording: Recording, *, router: Router, issued: datetime, amendment: Amendment | None = None) -> Report:
+    """Read one recording and report on it, or amend the report on it. Does no I/O, reads no clock.
 
-    The same recording, models and `issued` give the same report, byte for byte.
+    The same recording, models, `issued` and amendment give the same report, byte for byte.
     """
     windows = canonicalise(recording.waveform)  # one or more windows of 10 s
     quality = assess(windows)  # NumPy only, independent of the networks
     arm = router.route(windows, recording, quality)  # a model and why, or an abstention and why
     prediction = arm.predict(windows, quality)
     explanations = arm.explain(windows, prediction)  # for findings at or above their threshold
-    return compose(recording, Reading(windows, quality, prediction, explanations), issued)
+    return compose(recording, Reading(windows, quality, prediction, explanations), issued, amendment)

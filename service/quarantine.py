@@ -24,14 +24,15 @@ _ENTRIES: Final = (
 class Entry:
     """A job in quarantine, or a delivery of its report: ids, codes and times alone.
 
-    `resolution` is None, 'released' or 'discarded'; `grounds` says why it was discarded. `other_job_id` is the job that
-    has the alias, where another has.
+    `version` is that of the report which is delivered. `resolution` is None, 'released' or 'discarded'; `grounds` says
+    why it was discarded. `other_job_id` is the job that has the alias, where another has.
     """
 
     id: UUID
     job_id: UUID
     report_id: UUID | None
     destination: str | None
+    version: int | None
     reason: str
     since: datetime
     resolution: str | None

@@ -26,6 +26,7 @@ def summary(report: Report) -> dict[str, Any]:
         "id": str(report.id),
         "version": report.version,
         "status": report.status,
+        "reason": report.reason,
         "issued": report.issued.isoformat(),
         "release": report.release,
         "sentences": [{"text": each.text, "about": list(each.about)} for each in report.sentences],

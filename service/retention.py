@@ -12,7 +12,8 @@ from procrastinate import App
 
 from ecg.errors import Overloaded
 from service.audit import write
-from service.jobs import ERASE, Jobs
+from service.jobs import Jobs
+from service.queueing import ERASE
 from service.store import Store
 from service.worker import resources
 
@@ -21,13 +22,16 @@ log = logging.getLogger(__name__)
 BATCH: Final = 100  # jobs that are worked on at a time
 BY_POLICY: Final = "retention"  # the reason that is audited
 ONE: Final = "select id from twelvelead.job where id = %s for update"
-# What is old enough and settled: nothing of it is in work, undelivered, or waits for an operator.
+# What is old enough, by its latest version, and settled: nothing of it is in work, undelivered, or waits for an
+# operator.
 DUE: Final = (
     "select j.id from twelvelead.job j left join twelvelead.erasure e on e.job_id = j.id "
     "where case %s when 'report' then e.report_at is null and j.state in ('done', 'discarded') "
     "else e.payload_at is null and j.state in ('done', 'discarded', 'erased') end "
     "and j.accepted_at < %s and not exists (select from twelvelead.delivery d where d.job_id = j.id "
     "and d.state not in ('delivered', 'superseded', 'discarded', 'erased')) "
+    "and not exists (select from twelvelead.version v where v.job_id = j.id "
+    "and (v.state = 'waiting' or v.state = 'done' and v.requested_at >= %s)) "
     "order by j.accepted_at limit %s for update of j skip locked"
 )
 # Busy: there is work that may yet write files of the report, which its deliveries do not.
@@ -47,13 +51,17 @@ FORGET: Final = (
     "where job_id = any(%s) and state in ('waiting', 'dead', 'quarantined')",
     "update twelvelead.quarantine set resolution = 'discarded', grounds = 'erased', resolved_at = now() "
     "where job_id = any(%s) and resolution is null",
+    "delete from twelvelead.version where job_id = any(%s)",
     "delete from twelvelead.resource where report_id in (select report_id from twelvelead.job where id = any(%s))",
 )
 
 
 @dataclass(frozen=True)
 class Policy:
-    """For how many days after its acceptance a settled ECG's payload and report are kept; 0: for ever."""
+    """For how many days after its latest version was asked for, at first by its acceptance, a settled ECG is kept.
+
+    Its payload and its report each have a number; 0: for ever.
+    """
 
     payload_days: int = 0
     report_days: int = 0
@@ -162,7 +170,7 @@ class Retention:
 
     def _erase_due(self, what: str, before: datetime, part: Part) -> int:
         count = 0
-        while begun := self._begin(DUE, (what, before, BATCH), part):
+        while begun := self._begin(DUE, (what, before, before, BATCH), part):
             for each in self._unfinished("and j.id = any(%s)", (begun,)):
                 self._finish(each)
             count += len(begun)

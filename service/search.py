@@ -4,7 +4,7 @@ import hashlib
 import hmac
 import json
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta, tzinfo
 from functools import cached_property
@@ -92,6 +92,21 @@ class _Count:
     total: int
 
 
+def enlist(connection: Any, resources: Iterable[Indexed]) -> None:
+    """List resources for search, or the newer version of each instead of the older, within the caller's transaction."""
+    for each in resources:
+        low, high = each.effective or (None, None)
+        connection.execute(
+            "insert into twelvelead.resource as held (kind, id, report_id, version, patient_keys, identifier_keys, "
+            "effective_from, effective_to) values (%s, %s, %s, %s, %s::bytea[], %s::bytea[], %s, %s) "
+            "on conflict (kind, id) do update set version = excluded.version, patient_keys = excluded.patient_keys, "
+            "identifier_keys = excluded.identifier_keys, effective_from = excluded.effective_from, "
+            "effective_to = excluded.effective_to, last_updated = excluded.last_updated "
+            "where held.version < excluded.version",
+            (each.kind, each.id, each.report_id, each.version, each.patient_keys, each.identifier_keys, low, high),
+        )
+
+
 class Index:
     """The table of issued resources, and the site's key."""
 
@@ -120,7 +135,10 @@ class Index:
         return self.digest("value", value) if system is None else self.digest("both", system, value)
 
     def rows(self, report_id: UUID, version: int, resources: Mapping[str, bytes]) -> list[Indexed]:
-        """Return what is to be written of a report's resources ('type/id' to JSON)."""
+        """Return what is to be written of a report's resources ('type/id' to JSON).
+
+        A resource that names its own version has that one, the others have the `version` of the report.
+        """
         return [self._row(report_id, version, name, json.loads(data)) for name, data in resources.items()]
 
     def _row(self, report_id: UUID, version: int, name: str, resource: dict[str, Any]) -> Indexed:
@@ -131,7 +149,7 @@ class Index:
             kind=kind,
             id=UUID(id_),
             report_id=report_id,
-            version=version,
+            version=int(resource.get("meta", {}).get("versionId", version)),
             patient_keys=list(self._tokens(subject)) if subject else [],
             identifier_keys=[each for own in resource.get("identifier", ()) for each in self._tokens(own)],
             effective=span(at, self.zone) if at else None,

@@ -1,10 +1,11 @@
 """What a report says in words. Every sentence stands on a value that was measured, and names it."""
 
+from datetime import datetime
 from typing import Final
 
 from ecg.reading import Reading, Score
 from ecg.recording import Recording
-from ecg.report import Sentence
+from ecg.report import REASONS, Sentence
 
 PRELIMINARY: Final = "Preliminary: unverified until a physician has signed."
 RESEARCH: Final = "Not a cleared medical device: for research and evaluation only."
@@ -18,9 +19,28 @@ def percent(probability: float) -> str:
     return f"{min(max(100 * probability, 0.1), 99.9):.1f} %"
 
 
-def sentences(recording: Recording, reading: Reading) -> tuple[Sentence, ...]:
+def sentences(recording: Recording, reading: Reading, version: int = 1) -> tuple[Sentence, ...]:
     """Return the impression, then what limits it, then the marks that every rendering carries."""
-    return (*_impression(reading), *_limits(recording, reading), *(Sentence(mark) for mark in MARKS))
+    marks = (Sentence(mark) for mark in MARKS)
+    return (*_amendment(version), *_impression(reading), *_limits(recording, reading), *marks)
+
+
+def withdrawal(former: int, at: datetime, reason: str) -> tuple[Sentence, ...]:
+    """Say that a report was withdrawn after its version `former`, when and why, then the marks."""
+    if reason not in REASONS:
+        raise ValueError("a report is withdrawn for one of the reasons")
+    when = at.isoformat(sep=" ", timespec="seconds")
+    said = f"This report was WITHDRAWN on {when}: {REASONS[reason]} [{reason}]."
+    earlier = "Version 1 must" if former == 1 else f"Versions 1 to {former} must"
+    return (Sentence(said, (f"withdrawal:{reason}",)), Sentence(f"{earlier} not be used."), *map(Sentence, MARKS))
+
+
+def _amendment(version: int) -> tuple[Sentence, ...]:
+    if version == 1:
+        return ()
+    return (
+        Sentence(f"Amended: this is version {version} of the report; it replaces every earlier one.", ("version",)),
+    )
 
 
 def _impression(reading: Reading) -> tuple[Sentence, ...]:

@@ -1,20 +1,21 @@
 """Keeps payloads and reports: whole or not at all, and durable before anyone is told."""
 
 import hashlib
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Final
 from uuid import UUID
 
 from service.blobs import Blobs, FolderBlobs
 
-REPORTS: Final = "reports"  # reports/<report id>/<file>
+REPORTS: Final = "reports"  # reports/<report id>/<version>/<file>; before there were versions, reports/<id>/<file>
 RESOURCES: Final = "resources"  # resources/<type>/<id>.json
 DIGITS: Final = 64  # of a SHA-256 in hexadecimal
 PAYLOADS: Final = "payloads"  # payloads/<first two digits>/<sha256>, and <sha256>.<digest>.json what was declared
 SHARED: Final = "Device/"  # the same resource for all reports of one model: it names no patient, and stays
 
 Files = Mapping[str, bytes]
+ResourcesOf = Callable[[Files, Files], Files]
 
 
 class Store:
@@ -80,41 +81,64 @@ class Store:
         for digits in self._blobs.names(PAYLOADS):
             yield [name for name in self._blobs.names(f"{PAYLOADS}/{digits}") if len(name) == DIGITS]
 
-    def put_report(self, report_id: UUID, files: Files, resources_of: Callable[[Files], Files]) -> None:
-        """Keep a report's files and its FHIR resources. Twice does no harm: the first stays.
+    def put_report(self, report_id: UUID, version: int, files: Files, resources_of: ResourcesOf) -> Files:
+        """Keep a version of a report, and the FHIR resources of its latest one. Twice does no harm: the first stays.
 
         Args:
             report_id: of the report.
+            version: its number, from 1.
             files: name and bytes of each rendering.
-            resources_of: gives the FHIR resources ('type/id' to JSON) of the files that stand.
+            resources_of: gives the FHIR resources ('type/id' to JSON) of the files that stand and those they replace.
+
+        Returns:
+            The resources that are kept by now.
 
         Raises:
             Overloaded: they cannot be kept now; nothing is announced.
         """
-        self._blobs.put_folder(_report(report_id), files)
-        # An earlier attempt may have left the folder: its resources belong to it, not to this attempt's files.
-        for name, data in resources_of(self.files(report_id)).items():
-            self._blobs.put_if_absent(f"{RESOURCES}/{name}.json", data)
+        self._blobs.put_folder(self._home(report_id, version), files)
+        # An earlier attempt may have left the folder, or a later version may stand: the resources are of what is.
+        former, latest = ([0, *self.versions(report_id)])[-2:]
+        made = resources_of(self.files(report_id, latest), self.files(report_id, former) if former else {})
+        for name, data in made.items():
+            keep = self._blobs.put if latest > 1 else self._blobs.put_if_absent
+            keep(f"{RESOURCES}/{name}.json", data)
+        return made
 
-    def erase_report(self, report_id: UUID, resources_of: Callable[[Files], Files]) -> None:
-        """Remove a report's files and its FHIR resources. Twice does no harm; again, it finishes what a crash left.
+    def erase_report(self, report_id: UUID, resources_of: ResourcesOf) -> None:
+        """Remove a report's files and its FHIR resources, of all its versions.
+
+        Twice does no harm; again, it finishes what a crash left.
 
         Raises:
             Overloaded: they cannot be removed now.
         """
-        files = self.files(report_id)  # they go last: they tell which resources there are
-        for name in resources_of(files) if files else ():
-            if not name.startswith(SHARED):
-                self._blobs.delete(f"{RESOURCES}/{name}.json")
+        for version in self.versions(report_id):  # the files go last: they tell which resources there are
+            if files := self.files(report_id, version):
+                self._erase_resources(resources_of(files, {}))
         self._blobs.delete(_report(report_id))
 
-    def files(self, report_id: UUID) -> dict[str, bytes]:
-        """Return all files of a report by name, none where there is no report."""
-        return self._blobs.get_folder(_report(report_id))
+    def _erase_resources(self, names: Iterable[str]) -> None:
+        for name in names:
+            if not name.startswith(SHARED):
+                self._blobs.delete(f"{RESOURCES}/{name}.json")
 
-    def file(self, report_id: UUID, name: str) -> bytes | None:
-        """Return a file of a report, or None where there is none."""
-        return self._blobs.get_from(_report(report_id), name)
+    def versions(self, report_id: UUID) -> list[int]:
+        """Return the numbers of the versions that are kept, in their order."""
+        found = {int(name) for name in self._blobs.names(_report(report_id)) if name.isdecimal()}
+        if 1 not in found and self._blobs.has_folder(_report(report_id)):  # as before there were versions
+            found.add(1)
+        return sorted(found)
+
+    def files(self, report_id: UUID, version: int | None = None) -> dict[str, bytes]:
+        """Return all files of a version of a report by name, by default of the latest; none where there is none."""
+        home = self._kept(report_id, version)
+        return self._blobs.get_folder(home) if home else {}
+
+    def file(self, report_id: UUID, name: str, version: int | None = None) -> bytes | None:
+        """Return a file of a version of a report, by default of the latest; None where there is none."""
+        home = self._kept(report_id, version)
+        return self._blobs.get_from(home, name) if home else None
 
     def resource(self, kind: str, resource_id: UUID) -> bytes | None:
         """Return a FHIR resource as JSON, or None where there is none."""
@@ -135,6 +159,15 @@ class Store:
             Overloaded: it cannot be kept now.
         """
         self._blobs.check()
+
+    def _kept(self, report_id: UUID, version: int | None) -> str | None:
+        """Return where a version is kept, by default the latest; None where there is none."""
+        latest = version or next(reversed(self.versions(report_id)), 0)
+        return self._home(report_id, latest) if latest else None
+
+    def _home(self, report_id: UUID, version: int) -> str:
+        old = _report(report_id)
+        return old if version == 1 and self._blobs.has_folder(old) else f"{old}/{version}"
 
 
 def _payload(sha256: str) -> str:

@@ -2,8 +2,9 @@
 
 import asyncio
 import logging
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
+from functools import partial
 from typing import Final
 from uuid import UUID
 
@@ -11,23 +12,28 @@ from procrastinate import App, JobContext, RetryDecision, RetryStrategy
 from procrastinate.exceptions import ConnectorException
 from procrastinate.jobs import Job as QueueEntry
 
-from adapters.fhir.bundle import stored
+from adapters.fhir.bundle import stored, superseded
 from adapters.fhir.frame import FhirSettings
-from ecg.errors import DeliveryError, Overloaded, Refused, Unidentified
+from ecg.errors import DeliveryError, Overloaded, Refused, Unconfirmed, Unidentified, UnknownReport
 from ecg.ports import Destination, Router
 from ecg.recording import Recording
+from ecg.report import Amendment, Report
 from service.archive import ARCHIVE, archived, restored
+from service.compose import withdraw
 from service.declaration import kept
+from service.deliveries import Delivery
 from service.intake import recordings
-from service.jobs import DELIVER, ERASE, INTERPRET, Job, Jobs
+from service.jobs import Job, Jobs
 from service.logs import bound, named
-from service.metrics import Metrics, code_of
+from service.metrics import Metrics, Stopwatch, code_of
 from service.outages import Connector, answered, outlive
 from service.pipeline import interpret
+from service.queueing import DELIVER, ERASE, INTERPRET, REVISE
 from service.renderings import BUNDLE, renderings
-from service.search import Index
+from service.search import Index, Indexed
 from service.settings import Settings
-from service.store import Store
+from service.store import Files, Store
+from service.versions import NEVER_SENT, Version, Versions, made_with
 
 log = logging.getLogger(__name__)
 
@@ -59,6 +65,7 @@ class Workshop:
     ) -> None:
         self.router, self.store, self.jobs, self.settings = router, store, jobs, settings
         self.metrics = metrics or Metrics()
+        self.versions = Versions(jobs.database)
 
     def interpret(self, job_id: UUID, *, last: bool) -> None:
         """Interpret one accepted ECG and keep its report. Twice does no harm.
@@ -76,58 +83,139 @@ class Workshop:
                 recording = self._recording(job)
             with watch.stage("interpret"):
                 report = interpret(recording, router=self.router, issued=job.accepted_at)
-            with watch.stage("render"):
-                files = renderings(report, FhirSettings(self.settings.patient_systems))
-            with watch.stage("store"):
-                if not self.jobs.holding(job_id, report.id):
-                    return
-                self.store.put_report(report.id, {**files, ARCHIVE: archived(report)}, resources)
+            held = self._kept(report, watch, partial(self.jobs.holding, job_id, report.id))
         except Exception as error:
-            # What is merely away costs no ECG its report: the ledger keeps it waiting, and it is queued again.
-            last = last and not isinstance(error, Overloaded)
-            self.metrics.not_interpreted(error, final=last)
-            log.warning(
-                "not interpreted", extra={"error": named(error), "code": code_of(error), "seconds": watch.seconds}
-            )
-            self.jobs.failing(job_id, code_of(error), final=last)
+            self.jobs.failing(job_id, code_of(error), final=self._failed(error, watch, last=last))
             raise
-        held = Index(self.jobs.database, self.settings.zone).rows(
-            report.id, report.version, resources(self.store.files(report.id))
-        )
-        self.jobs.interpreted(job_id, report.id, held)
+        if held is None:
+            return
+        self.jobs.interpreted(job_id, report.id, held, self._made_with(report))
         self.metrics.interpreted(report.reading.prediction)
         with bound(report_id=str(report.id)):
             log.info("interpreted", extra={"seconds": watch.seconds})
 
-    def deliver(self, report_id: UUID, destination: Destination, name: str, *, last: bool) -> None:
-        """Deliver one kept report to one destination. Destinations are idempotent, so twice does no harm.
+    def revise(self, report_id: UUID, number: int, *, last: bool) -> None:
+        """Make a later version of a report that was asked for, and keep it. Twice does no harm.
+
+        Raises:
+            Exception: whatever went wrong, after it was recorded; for good if this was the `last` attempt.
+        """
+        try:
+            version = self.versions.version(report_id, number)
+        except UnknownReport:  # it was erased since
+            return
+        if version.state == "done":
+            return
+        watch = self.metrics.stopwatch()
+        with bound(job_id=str(version.job_id)):
+            try:
+                with watch.stage("read"):
+                    recording = self._recording(self._job(version.job_id))
+                with watch.stage("interpret"):
+                    report = self._next(version, recording)
+                held = self._kept(report, watch, partial(self.versions.holding, version))
+            except Exception as error:
+                self.versions.failing(version, code_of(error), final=self._failed(error, watch, last=last))
+                raise
+            if held is None:
+                return
+            self.versions.made(version, held, self._made_with(report))
+            if not report.withdrawn:
+                self.metrics.interpreted(report.reading.prediction)
+            log.info("withdrawn" if report.withdrawn else "amended", extra={"seconds": watch.seconds})
+
+    def _next(self, version: Version, recording: Recording) -> Report:
+        if version.reason is None:
+            amendment = Amendment(version.report_id, version.version)
+            return interpret(recording, router=self.router, issued=version.requested_at, amendment=amendment)
+        known = self.versions.versions(version.report_id)
+        former = max(each.version for each in known if each.state == "done" and each.version < version.version)
+        held = restored(self.store.files(version.report_id, former), recording)
+        return withdraw(held, version.version, version.requested_at, version.reason)
+
+    def _kept(self, report: Report, watch: Stopwatch, holding: Callable[[], bool]) -> list[Indexed] | None:
+        """Keep a report once it is recorded that the store is `holding` it; return what is to be listed of it.
+
+        None: it is not waited for any more, and not kept.
+        """
+        with watch.stage("render"):
+            files = renderings(report, FhirSettings(self.settings.patient_systems))
+        with watch.stage("store"):
+            if not holding():
+                return None
+            made = self.store.put_report(report.id, report.version, {**files, ARCHIVE: archived(report)}, resources)
+        return Index(self.jobs.database, self.settings.zone).rows(report.id, report.version, made)
+
+    def _failed(self, error: Exception, watch: Stopwatch, *, last: bool) -> bool:
+        """Count and log a failure, and say whether it is for good."""
+        # What is merely away costs no ECG its report: the ledger keeps it waiting, and it is queued again.
+        final = last and not isinstance(error, Overloaded)
+        self.metrics.not_interpreted(error, final=final)
+        log.warning("not interpreted", extra={"error": named(error), "code": code_of(error), "seconds": watch.seconds})
+        return final
+
+    def _made_with(self, report: Report) -> str:
+        return made_with(report.reading.prediction.choice.models, self.settings)
+
+    def deliver(self, report_id: UUID, destination: Destination, name: str, *, last: bool, version: int = 1) -> None:
+        """Deliver one kept version of a report to one destination. Destinations are idempotent: twice does no harm.
 
         Raises:
             DeliveryError: it may be tried again; it was recorded. A refusal is recorded for good, a patient that
                 cannot be matched goes into quarantine: both raise nothing.
         """
-        delivery = self.jobs.delivery(report_id, name)
-        if delivery.state != "waiting":
+        due = self.versions.due(report_id, name, version)
+        for delivery in due:
+            with bound(job_id=str(delivery.job_id), report_id=str(report_id), destination=name):
+                try:
+                    self._deliver(delivery, destination)
+                except DeliveryError as error:
+                    self._undelivered(delivery, error, last=last)
+                    if delivery != due[-1]:
+                        self._undelivered(due[-1], error, last=last, held_up_by=delivery)
+                    if not isinstance(error, Refused):
+                        raise
+                    return
+                except Exception as error:
+                    # What is merely away comes back. Anything else is ours, and a repeat would end as this one did.
+                    if not isinstance(error, Overloaded):
+                        self.jobs.undelivered(report_id, name, code_of(error), final=True, version=delivery.version)
+                    raise
+
+    def _deliver(self, delivery: Delivery, destination: Destination) -> None:
+        report_id, name, version = delivery.report_id, delivery.destination, delivery.version
+        report = restored(self.store.files(report_id, version), self._recording(self._job(delivery.job_id)))
+        held = self.versions.held(delivery)
+        if report.withdrawn and held is None:  # nobody there can have relied on it
+            self.jobs.delivered(report_id, name, NEVER_SENT, version)
             return
-        job = self._job(delivery.job_id)
-        with bound(job_id=str(job.id), report_id=str(report_id), destination=name):
-            report = restored(self.store.files(report_id), self._recording(job))
-            try:
-                with self.metrics.delivering(name, job.accepted_at):
-                    receipt = destination.deliver(report)
-            except Unidentified as error:
-                self.jobs.quarantined(report_id, name, str(error))
-                log.warning("in quarantine", extra={"error": named(error), "code": str(error)})
-            except Refused as error:
-                self.jobs.undelivered(report_id, name, str(error), final=True)
-                log.warning("refused by the destination", extra={"error": named(error), "code": error.code})
-            except DeliveryError as error:
-                self.jobs.undelivered(report_id, name, str(error), final=last)
-                log.warning("not delivered", extra={"error": named(error), "code": error.code})
-                raise
-            else:
-                self.jobs.delivered(report_id, name, receipt.reference)
-                log.info("delivered")
+        self.versions.set_open(delivery, True)
+        try:
+            with self.metrics.delivering(name, report.issued):
+                receipt = destination.deliver(report, held)
+        except DeliveryError as error:
+            partly = isinstance(error, Unconfirmed) or (isinstance(error, Refused) and error.partly)
+            if not delivery.open and not partly:
+                self.versions.set_open(delivery, False)
+            raise
+        self.jobs.delivered(report_id, name, receipt.reference, version, receipt.state)
+        log.info("delivered")
+
+    def _undelivered(
+        self, delivery: Delivery, error: DeliveryError, *, last: bool, held_up_by: Delivery | None = None
+    ) -> None:
+        """Record why a delivery failed, or that of an earlier version which must come before it."""
+        key, version = (delivery.report_id, delivery.destination), delivery.version
+        if isinstance(error, Unidentified):
+            self.jobs.quarantined(*key, str(error), version)
+            said = "in quarantine"
+        else:
+            why = f"version {held_up_by.version}: {error}" if held_up_by else str(error)
+            self.jobs.undelivered(*key, why, final=last or isinstance(error, Refused), version=version)
+            said = "refused by the destination" if isinstance(error, Refused) else "not delivered"
+        if held_up_by is None:
+            code = str(error) if isinstance(error, Unidentified) else error.code
+            log.warning(said, extra={"error": named(error), "code": code})
 
     def _job(self, job_id: UUID) -> Job:
         job = self.jobs.job(job_id)
@@ -139,9 +227,11 @@ class Workshop:
         return recordings(kept(self.store, job.payload_sha256, job.declared), self.settings)[job.part]
 
 
-def resources(files: Mapping[str, bytes]) -> dict[str, bytes]:
-    """Return the FHIR resources of a report's files, 'type/id' to JSON."""
-    return {f"{kind}/{each}": data for (kind, each), data in stored(files[BUNDLE]).items()}
+def resources(files: Files, former: Files) -> dict[str, bytes]:
+    """Return the FHIR resources of a report's files, and what becomes of those they replace: JSON by 'type/id'."""
+    replaced = superseded(former[BUNDLE], files[BUNDLE]) if former else {}
+    found = replaced | stored(files[BUNDLE])
+    return {f"{kind}/{each}": data for (kind, each), data in found.items()}
 
 
 def build_queue(workshop: Workshop, destinations: Mapping[str, Destination], url: str) -> App:
@@ -153,11 +243,16 @@ def build_queue(workshop: Workshop, destinations: Mapping[str, Destination], url
         with bound(job_id=job_id, attempt=_attempt(context)):
             workshop.interpret(UUID(job_id), last=_is_last(context, INTERPRETATIONS))
 
+    @queue.task(name=REVISE, queue=INTERPRET, retry=INTERPRETATIONS, pass_context=True)
+    def revise_task(context: JobContext, report_id: str, version: str) -> None:
+        with bound(report_id=report_id, attempt=_attempt(context)):
+            workshop.revise(UUID(report_id), int(version), last=_is_last(context, INTERPRETATIONS))
+
     @queue.task(name=DELIVER, queue=DELIVER, retry=DELIVERIES, pass_context=True)
-    def deliver_task(context: JobContext, report_id: str, destination: str) -> None:
+    def deliver_task(context: JobContext, report_id: str, destination: str, version: str = "1") -> None:
         last = _is_last(context, DELIVERIES)
         with bound(attempt=_attempt(context)):
-            workshop.deliver(UUID(report_id), destinations[destination], destination, last=last)
+            workshop.deliver(UUID(report_id), destinations[destination], destination, last=last, version=int(version))
 
     return queue
 

@@ -5,6 +5,7 @@ from typing import Final
 # PS3.4 B.5: SOP classes this package reads as ECG.
 TWELVE_LEAD_ECG: Final = "1.2.840.10008.5.1.4.1.1.9.1.1"
 SOP_CLASSES: Final = (TWELVE_LEAD_ECG,)
+KEY_OBJECT_SELECTION: Final = "1.2.840.10008.5.1.4.1.1.88.59"  # in which a rejection note comes
 # PS3.4 B.5: what every door for DICOM objects takes. Those that hold no ECG end there, as a PACS may forward all.
 STORAGE_CLASSES: Final = {
     TWELVE_LEAD_ECG: "12-lead ECG Waveform Storage",
@@ -13,6 +14,7 @@ STORAGE_CLASSES: Final = {
     "1.2.840.10008.5.1.4.1.1.9.1.4": "General 32-bit ECG Waveform Storage",
     "1.2.840.10008.5.1.4.1.1.104.1": "Encapsulated PDF Storage",
     "1.2.840.10008.5.1.4.1.1.7": "Secondary Capture Image Storage",
+    KEY_OBJECT_SELECTION: "Key Object Selection Document Storage",
 }
 
 # PS3.5 annex A and 10.1: the uncompressed transfer syntaxes.

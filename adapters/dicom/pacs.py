@@ -25,7 +25,8 @@ from adapters.dicom.commitment import (
     receive,
     request,
 )
-from adapters.dicom.results import ENCAPSULATED_PDF, SECONDARY_CAPTURE, encoded
+from adapters.dicom.rejection import succeeding
+from adapters.dicom.results import ENCAPSULATED_PDF, SECONDARY_CAPTURE
 from ecg.errors import DeliveryError, Refused, Unconfirmed, Unreachable
 from ecg.report import Receipt, Report
 
@@ -110,20 +111,25 @@ class PacsDestination:
     settings: PacsSettings
     inbox: CommitmentInbox
 
-    def deliver(self, report: Report) -> Receipt:
+    def deliver(self, report: Report, held: Receipt | None = None) -> Receipt:
         """Store the report's objects and have them committed; the receipt names their SOP Instance UIDs.
+
+        Where an earlier version is `held`, a rejection note on its objects follows them; a withdrawal is that alone.
 
         Raises:
             Unreachable: nothing was stored, try again.
             Unconfirmed: something may have been stored, or is not committed yet, try again.
             Refused: the PACS will not take it, or the recording names no study.
         """
-        objects = encoded(report)
+        objects = succeeding(report, held)
+        classes = _classes(objects)
+        if not objects:
+            return receipt(self.name, objects)
         if not self.settings.commitment:
-            with self._association(RESULTS) as association:
+            with self._association(classes) as association:
                 self._store(association, objects)
         elif not self.committed_already(report, objects):
-            with self._association((*RESULTS, PUSH_MODEL)) as association:
+            with self._association((*classes, PUSH_MODEL)) as association:
                 self._store(association, objects)
                 word = self._asked(association, report, objects)
             self._confirm(word, report, objects)
@@ -153,7 +159,8 @@ class PacsDestination:
             Unreachable: it gives none, for now.
             Refused: it rejects us for good, or does not take what is to be sent.
         """
-        with self._association(VERIFICATION) as association:
+        wanted = (VERIFICATION, *RESULTS, *([PUSH_MODEL] if self.settings.commitment else []))
+        with self._association(wanted) as association:
             status = association.send_c_echo().get("Status")
         if status != SUCCESS:
             raise Unreachable("The PACS does not answer to C-ECHO with Success.")
@@ -208,7 +215,7 @@ class PacsDestination:
             if status is None:
                 raise Unconfirmed(f"The PACS did not answer to {what}.")
             if status not in STORED:
-                raise not_stored(what, status, Unconfirmed if count else Unreachable)
+                raise not_stored(what, status, partly=count > 0)
 
     def _asked(self, association: Association, report: Report, objects: Sequence[Dataset]) -> Commitment | None:
         """Ask for storage commitment by N-ACTION (PS3.4 J.3.2), and return the word if it comes at once."""
@@ -224,7 +231,7 @@ class PacsDestination:
         if status in LATER:
             raise Unconfirmed(f"The PACS cannot commit now (status 0x{status:04X}).")
         if status not in STORED:
-            raise Refused(f"The PACS refuses storage commitment (status 0x{status:04X}).")
+            raise Refused(f"The PACS refuses storage commitment (status 0x{status:04X}).", partly=True)
         return self.inbox.result(transaction, self.settings.timeouts.linger)
 
     def _confirm(self, word: Commitment | None, report: Report, objects: Sequence[Dataset]) -> None:
@@ -242,11 +249,17 @@ def receipt(name: str, objects: Sequence[Dataset]) -> Receipt:
     return Receipt(name, " ".join(str(each.SOPInstanceUID) for each in objects))
 
 
-def not_stored(what: str, status: int, busy: type[DeliveryError]) -> DeliveryError:
-    """Return what it means that a PACS gave a status that is not among STORED; `busy`: what if it passes."""
+def not_stored(what: str, status: int, *, partly: bool) -> DeliveryError:
+    """Return what it means that a PACS gave a status that is not among STORED; `partly`: it has stored others."""
     if status in LATER:
-        return busy(f"The PACS cannot take {what} now (status 0x{status:04X}).")
-    return Refused(f"The PACS refuses {what} (status 0x{status:04X}).")
+        busy = f"The PACS cannot take {what} now (status 0x{status:04X})."
+        return Unconfirmed(busy) if partly else Unreachable(busy)
+    return Refused(f"The PACS refuses {what} (status 0x{status:04X}).", partly=partly)
+
+
+def _classes(objects: Sequence[Dataset]) -> tuple[str, ...]:
+    """Return the SOP classes to ask for: those of every report, and what else is to be sent."""
+    return tuple(dict.fromkeys((*RESULTS, *(str(each.SOPClassUID) for each in objects))))
 
 
 def _limit(event: evt.Event, seconds: float) -> None:
@@ -270,7 +283,7 @@ def _confirm(word: Commitment | None, uids: Sequence[str]) -> None:
     reasons = sorted({reason for uid, reason in word.failed if uid in uids})
     said = ", ".join(f"0x{each:04X}" for each in reasons) or "none given"
     if FOR_GOOD.intersection(reasons):
-        raise Refused(f"The PACS will not keep the report (failure reason {said}).")
+        raise Refused(f"The PACS will not keep the report (failure reason {said}).", partly=True)
     raise Unconfirmed(f"The PACS has not committed to keep all of the report (failure reason {said}).")
 
 

@@ -1,6 +1,6 @@
 """Encode a report as DICOM objects for the study of its ECG: the PDF, and the picture. Same report, same bytes."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
 from io import BytesIO
 from typing import Any, Final
@@ -27,7 +27,10 @@ SECONDARY_CAPTURE: Final = "1.2.840.10008.5.1.4.1.1.7"
 # The parts of a report that go to a PACS, each a series of its own: a series has one modality (PS3.3 C.7.3.1.1.1).
 PDF: Final = "pdf"
 PICTURE: Final = "picture"
-_SERIES_NUMBER: Final = {PDF: 9001, PICTURE: 9002}
+REJECTION: Final = "rejection"
+_SERIES_NUMBER: Final = {PDF: 9001, PICTURE: 9002, REJECTION: 9003}
+# The SOP class of each part that a rejection note may reject.
+PARTS: Final = {PDF: ENCAPSULATED_PDF, PICTURE: SECONDARY_CAPTURE}
 
 # PS3.5 7.8.1: a private block, by which an object is known as ours when it comes back. Early in the dataset: it is
 # found without passing over document or pixels.
@@ -41,14 +44,26 @@ _MANUFACTURER: Final = "Twelvelead"
 _IMPLEMENTATION: Final = f"2.25.{uuid5(NAMESPACE, 'DICOM implementation').int}"
 
 
-def encoded(report: Report) -> tuple[Dataset, ...]:
+def encoded(report: Report, former: Sequence[str] = ()) -> tuple[Dataset, ...]:
     """Return the report as the objects that a PACS gets: the PDF, and the ECG's picture where there is one.
+
+    A withdrawn report has none: all it says there is that the former ones are rejected.
+
+    Args:
+        report: what is encoded.
+        former: SOP Instance UIDs among which its predecessor is, if there is one.
 
     Raises:
         Refused: the recording names no study to which they could belong.
     """
     encoders: tuple[Callable[[Report], Dataset], ...] = (encapsulated_pdf, secondary_capture)
-    return tuple(encode(report) for encode in encoders[: 1 + bool(report.pictures)])
+    if report.withdrawn:
+        return ()
+    document, *pictures = (encode(report) for encode in encoders[: 1 + bool(report.pictures)])
+    if predecessor := earlier(report, former).get(PDF):
+        # PS3.3 C.24.2 and C.17.2: the document that this one replaces.
+        document.PredecessorDocumentsSequence = [hierarchy(report, {PDF: predecessor})]
+    return (document, *pictures)
 
 
 def encapsulated_pdf(report: Report) -> Dataset:
@@ -57,14 +72,14 @@ def encapsulated_pdf(report: Report) -> Dataset:
     Raises:
         Refused: the recording names no study to which it could belong.
     """
-    dataset = _shared(report, ENCAPSULATED_PDF, PDF)
+    dataset = shared(report, ENCAPSULATED_PDF, PDF)
     dataset.Modality = "DOC"
     dataset.SeriesDescription = values.label(f"AI ECG report, {report.status}, research only")
     # Encapsulated Document (PS3.3 C.24.2). The page names the patient.
     dataset.AcquisitionDateTime = values.moment(_acquired(report))
     dataset.BurnedInAnnotation = "YES"
     dataset.DocumentTitle = f"ECG report, {report.status}: not a cleared medical device, research and evaluation only"
-    dataset.ConceptNameCodeSequence = [_item(CodeValue="11524-6", CodingSchemeDesignator="LN", CodeMeaning="EKG study")]
+    dataset.ConceptNameCodeSequence = [code("11524-6", "LN", "EKG study")]
     dataset.VerificationFlag = "UNVERIFIED"
     dataset.MIMETypeOfEncapsulatedDocument = "application/pdf"
     # The value is padded to an even length; the true one stands beside it.
@@ -86,7 +101,7 @@ def secondary_capture(report: Report) -> Dataset:
     if picture is None:
         raise ValueError("the report has no picture")
     pixels = np.asarray(Image.open(BytesIO(picture.png)).convert("RGB"))
-    dataset = _shared(report, SECONDARY_CAPTURE, PICTURE)
+    dataset = shared(report, SECONDARY_CAPTURE, PICTURE)
     # SC Equipment (PS3.3 C.8.6.1): the modality is that of the source; drawn from its samples, so synthetic.
     dataset.Modality, dataset.ConversionType = "ECG", "SYN"
     dataset.SeriesDescription = values.label(f"AI ECG picture, {report.status}, research only")
@@ -118,6 +133,30 @@ def instance_uid(report_id: UUID, part: str, version: int = 1) -> str:
     return _derived(report_id, f"{part}-{version}")
 
 
+def series_uid(report_id: UUID, part: str) -> str:
+    """Return the Series Instance UID of a part of a report, the same for all its versions."""
+    return _derived(report_id, f"{part}-series")
+
+
+def earlier(report: Report, former: Sequence[str]) -> dict[str, list[str]]:
+    """Return those of the SOP Instance UIDs that are objects of earlier versions of the report, by their part."""
+    uids = {part: [instance_uid(report.id, part, each) for each in range(1, report.version)] for part in PARTS}
+    found = {part: [each for each in all_ if each in former] for part, all_ in uids.items()}
+    return {part: each for part, each in found.items() if each}
+
+
+def hierarchy(report: Report, objects: Mapping[str, Sequence[str]]) -> Dataset:
+    """Return a reference to objects of the report, by study and series (PS3.3 table C.17-3)."""
+    series = [
+        item(
+            SeriesInstanceUID=series_uid(report.id, part),
+            ReferencedSOPSequence=[reference(PARTS[part], each) for each in uids],
+        )
+        for part, uids in objects.items()
+    ]
+    return item(StudyInstanceUID=report.recording.order.study_uid, ReferencedSeriesSequence=series)
+
+
 def own_report_id(payload: bytes) -> UUID | None:
     """Return the id of the report that a DICOM file is a part of, None where it is not one of ours. Never raises."""
     if not is_part10(payload) or not (PRIVATE_CREATOR.encode() in payload or DEFLATED_LITTLE.encode() in payload):
@@ -133,8 +172,8 @@ def own_report_id(payload: bytes) -> UUID | None:
     return None
 
 
-def _shared(report: Report, sop_class: str, part: str) -> Dataset:
-    """Return what both objects say: whose they are, of which study, from which ECG and by what."""
+def shared(report: Report, sop_class: str, part: str) -> Dataset:
+    """Return what all objects say: whose they are, of which study, from which ECG and by what."""
     recording = report.recording
     patient, order = recording.patient, recording.order
     if not (study := values.unique_identifier(order.study_uid)):
@@ -154,10 +193,10 @@ def _shared(report: Report, sop_class: str, part: str) -> Dataset:
     dataset.StudyInstanceUID = study
     dataset.AccessionNumber = values.identifier(order.accession_number, values.SH)
     if dataset.AccessionNumber and (issuer := values.identifier(order.accession_issuer)):
-        dataset.IssuerOfAccessionNumberSequence = [_item(LocalNamespaceEntityID=issuer)]
+        dataset.IssuerOfAccessionNumberSequence = [item(LocalNamespaceEntityID=issuer)]
     _set_study(dataset, recording.study)
     # General Series and General Equipment (PS3.3 C.7.3.1, C.7.5.1).
-    dataset.SeriesInstanceUID = _derived(report.id, f"{part}-series")
+    dataset.SeriesInstanceUID = series_uid(report.id, part)
     dataset.SeriesNumber, dataset.InstanceNumber = _SERIES_NUMBER[part], report.version
     dataset.Manufacturer = dataset.ManufacturerModelName = _MANUFACTURER
     dataset.SoftwareVersions = values.label(report.release)
@@ -166,8 +205,7 @@ def _shared(report: Report, sop_class: str, part: str) -> Dataset:
     source = values.unique_identifier(recording.provenance.instance_uid)
     kind = values.unique_identifier(recording.provenance.class_uid)
     if source and kind:
-        item = _item(ReferencedSOPClassUID=kind, ReferencedSOPInstanceUID=source)
-        dataset.SourceInstanceSequence = [item]
+        dataset.SourceInstanceSequence = [reference(kind, source)]
     block = dataset.private_block(PRIVATE_GROUP, PRIVATE_CREATOR, create=True)
     block.add_new(_REPORT_ID, "LO", report.id.urn)
     return dataset
@@ -214,11 +252,22 @@ def _derived(report_id: UUID, role: str) -> str:
     return f"2.25.{uuid5(report_id, f'dicom-{role}').int}"
 
 
-def _item(**attributes: Any) -> Dataset:
-    item = Dataset()
+def item(**attributes: Any) -> Dataset:
+    """Return an item of a sequence."""
+    made = Dataset()
     for keyword, value in attributes.items():
-        setattr(item, keyword, value)
-    return item
+        setattr(made, keyword, value)
+    return made
+
+
+def reference(sop_class: str, uid: str) -> Dataset:
+    """Return a reference to an object (PS3.3 table 10-11)."""
+    return item(ReferencedSOPClassUID=sop_class, ReferencedSOPInstanceUID=uid)
+
+
+def code(value: str, scheme: str, meaning: str) -> Dataset:
+    """Return an item of a code sequence (PS3.3 8.1)."""
+    return item(CodeValue=value, CodingSchemeDesignator=scheme, CodeMeaning=meaning)
 
 
 def _text(dataset: Dataset, element: int) -> str:

@@ -10,7 +10,8 @@ from pydicom.dataset import Dataset
 from pydicom.uid import UID
 
 from adapters.dicom.pacs import STORED, PacsDestination, not_stored, receipt
-from adapters.dicom.results import encoded, part10
+from adapters.dicom.rejection import succeeding
+from adapters.dicom.results import part10
 from adapters.exchange import Answer, Ask, Exchange, Json, Wire, accepted, secure
 from adapters.oauth import TokenSource, send_as
 from ecg.errors import Refused, Unconfirmed, Unreachable
@@ -67,15 +68,19 @@ class WebDestination:
         """Close the connections."""
         self._exchange.close()
 
-    def deliver(self, report: Report) -> Receipt:
+    def deliver(self, report: Report, held: Receipt | None = None) -> Receipt:
         """Store the report's objects and have them committed; the receipt names their SOP Instance UIDs.
+
+        Where an earlier version is `held`, a rejection note on its objects follows them; a withdrawal is that alone.
 
         Raises:
             Unreachable: nothing was stored, try again.
             Unconfirmed: something may have been stored, or is not committed yet, try again.
             Refused: the PACS will not take it, or the recording names no study.
         """
-        objects = encoded(report)
+        objects = succeeding(report, held)
+        if not objects:
+            return receipt(self._name, objects)
         if self._commitment is None:
             self._store(objects)
         elif not self._commitment.committed_already(report, objects):
@@ -84,6 +89,9 @@ class WebDestination:
                 self._commitment.commit(report, objects)
             except Unreachable as error:  # to ask; but it is stored by now
                 raise Unconfirmed(str(error)) from error
+            except Refused as error:
+                error.partly = True
+                raise
         return receipt(self._name, objects)
 
     def _store(self, objects: Sequence[Dataset]) -> None:
@@ -119,7 +127,7 @@ def _check(objects: Sequence[Dataset], answer: Answer) -> None:
         raise Refused("store: HTTP 409")
     for each in objects:
         if (uid := str(each.SOPInstanceUID)) in failed:
-            raise not_stored(UID(each.SOPClassUID).name, failed[uid], Unconfirmed if stored else Unreachable)
+            raise not_stored(UID(each.SOPClassUID).name, failed[uid], partly=bool(stored | duplicates))
     if any(str(each.SOPInstanceUID) not in stored | duplicates for each in objects):
         raise Unconfirmed("store: the answer does not say that each object is stored")
 

@@ -15,6 +15,8 @@ from adapters.fhir.codes import (
     EKG_STUDY,
     ELECTROCARDIAC,
     IMAGE,
+    NULLIFY,
+    UPDATE,
     URI,
     Json,
     stated,
@@ -33,8 +35,15 @@ from adapters.fhir.elements import (
 )
 from adapters.fhir.frame import DEFAULTS, NOWHERE, FhirSettings, Frame, ai_meta
 from adapters.fhir.observations import observations
-from ecg.report import Picture, Report, identity
+from ecg.report import AMENDED, PRELIMINARY, WITHDRAWN, Picture, Report, identity
 
+_TITLES: Final = {
+    PRELIMINARY: "ECG report, preliminary",
+    AMENDED: "ECG report, preliminary, amended",
+    WITHDRAWN: "ECG report, withdrawn",
+}
+# What a later version replaces by resources of its own.
+REPLACED: Final = ("Observation", "Media")
 NOT_CLEARED: Final = "Not a cleared medical device; research and evaluation only."
 
 
@@ -53,6 +62,9 @@ def encode(report: Report, settings: FhirSettings = DEFAULTS, found: Mapping[str
     entries = [_entry(frame.device_id, _device(frame))]
     entries += [_entry(ids[role], resource) for role, resource in (observed | media).items()]
     entries.append(_entry(report.id, _diagnostic_report(frame, observed, media)))
+    if report.version > 1:  # the same DiagnosticReport, updated (R4 http.html#cond-update)
+        request = entries[-1]["request"]
+        entries[-1]["request"] = {"method": "PUT", "url": f"{request['url']}?{request['ifNoneExist']}"}
     targets = [entry["fullUrl"] for entry in reversed(entries)]
     entries.append(_entry(frame.id("provenance"), _provenance(frame, targets)))
     bundle: Json = {"resourceType": "Bundle", "type": "transaction", "entry": entries}
@@ -65,11 +77,42 @@ def stored(bundle: bytes) -> dict[tuple[str, str], bytes]:
     entries = json.loads(bundle)["entry"]
     keys = {entry["fullUrl"]: _key(entry) for entry in entries}
     literal = {url: "/".join(key) for url, key in keys.items()}
-    held = {}
+    held, at = {}, _issued(entries)
     for entry in entries:
         kind, id_ = key = keys[entry["fullUrl"]]
-        held[key] = written({"resourceType": kind, "id": id_} | relinked(entry["resource"], literal))
+        resource = relinked(entry["resource"], literal)
+        meta = {"versionId": _version_id(resource), "lastUpdated": at} | resource.get("meta", {})
+        held[key] = written({"resourceType": kind, "id": id_} | resource | {"meta": meta})
     return held
+
+
+def superseded(former: bytes, latest: bytes) -> dict[tuple[str, str], bytes]:
+    """Return the resources of a former Bundle that its next version replaces, as `stored` does: entered in error.
+
+    What both versions hold, as the DiagnosticReport and the Device, is not among them; nor is where it came from.
+    """
+    kept_on, at = stored(latest), _issued(json.loads(latest)["entry"])
+    held = {key: json.loads(data) for key, data in stored(former).items() if key not in kept_on}
+    return {
+        key: written(retired(each) | {"meta": each["meta"] | {"versionId": "2", "lastUpdated": at}})
+        for key, each in held.items()
+        if key[0] in REPLACED
+    }
+
+
+def retired(resource: Json) -> Json:
+    """Return a resource of a former version as it stands once another version holds.
+
+    R4 has no status for what a later value replaces. Left as it was, or 'amended', it would read as a second result
+    beside the new one.
+    """
+    return resource | {"status": WITHDRAWN, "text": narrative("Entered in error: replaced by a later version.")}
+
+
+def _issued(entries: list[Json]) -> str:
+    """Return when a Bundle's report was issued."""
+    held = (each["resource"] for each in entries)
+    return next((str(each["issued"]) for each in held if each["resourceType"] == "DiagnosticReport"), "")
 
 
 def _entry(uuid: UUID, resource: Json) -> Json:
@@ -98,11 +141,11 @@ def _diagnostic_report(frame: Frame, found: dict[str, Json], media: dict[str, Js
     links = zip(media, report.pictures, strict=True)
     return kept(
         resourceType="DiagnosticReport",
-        meta=ai_meta(),
-        text=narrative("ECG report, preliminary" if report.status == "preliminary" else "ECG report", *texts),
+        meta=_versioned(frame),
+        text=narrative(_TITLES.get(report.status, "ECG report"), *texts),
         identifier=[own_identifier(report.id)],
         basedOn=frame.orders,
-        status=frame.settings.preliminary if report.status == "preliminary" else report.status,
+        status=frame.settings.preliminary if report.status == PRELIMINARY else report.status,
         category=[{"coding": [ELECTROCARDIAC, CARDIOLOGY]}],
         code={"coding": [EKG_STUDY]},
         subject=frame.subject,
@@ -116,6 +159,12 @@ def _diagnostic_report(frame: Frame, found: dict[str, Json], media: dict[str, Js
         conclusionCode=[stated(score.finding) for score in report.reading.prediction.asserted],
         presentedForm=[attachment("application/pdf", report.pdf, "ECG report", report.issued)],
     )
+
+
+def _versioned(frame: Frame) -> Json:
+    """Return the DiagnosticReport's Meta; from the second version on with the version's mark."""
+    meta = ai_meta()
+    return meta if frame.report.version == 1 else meta | {"tag": [*meta["tag"], frame.version_mark]}
 
 
 def _media(frame: Frame, picture: Picture) -> Json:
@@ -163,7 +212,7 @@ def _device(frame: Frame) -> Json:
 
 def _provenance(frame: Frame, targets: list[str]) -> Json:
     """Return where all the other resources come from (R4 provenance.html): this device, from that recording."""
-    recording = frame.report.recording
+    recording, version = frame.report.recording, frame.report.version
     source = dicom_identifier(recording.provenance.instance_uid) or own_identifier(identity(recording))
     return {
         "resourceType": "Provenance",
@@ -171,15 +220,31 @@ def _provenance(frame: Frame, targets: list[str]) -> Json:
         "text": narrative("Made by AI from one ECG recording."),
         "target": [{"reference": target} for target in targets],
         "recorded": instant(frame.report.issued),
-        "activity": {"coding": [CREATE]},
+        "activity": {"coding": [CREATE if version == 1 else NULLIFY if frame.report.withdrawn else UPDATE]},
         "agent": [{"type": {"coding": [ASSEMBLER]}, "who": frame.device}],
-        "entity": [{"role": "source", "what": {"identifier": source}}],
+        "entity": [{"role": "source", "what": {"identifier": source}}, *_former(frame)],
     }
+
+
+def _former(frame: Frame) -> list[Json]:
+    """Return the report that this version revises, as an entity of its Provenance; none for the first."""
+    if frame.report.version == 1:
+        return []
+    former = {"type": "DiagnosticReport", "identifier": own_identifier(frame.report.id), "display": "earlier version"}
+    return [{"role": "revision", "what": former}]
 
 
 def _key(entry: Json) -> tuple[str, str]:
     """Return type and id of an entry's resource; the id is the UUID that the resource is known by."""
-    return entry["resource"]["resourceType"], entry["request"]["ifNoneExist"].rpartition(":")[2]
+    request = entry["request"]
+    return entry["resource"]["resourceType"], (request.get("ifNoneExist") or request["url"]).rpartition(":")[2]
+
+
+def _version_id(resource: Json) -> str:
+    """Return the version of a resource: that of the report for the DiagnosticReport, which alone is ever updated."""
+    tags = resource.get("meta", {}).get("tag", [])
+    found = [each["display"] for each in tags if each.get("display", "").startswith("version ")]
+    return str(found[0].removeprefix("version ")) if found else "1"
 
 
 def relinked(node: Json, literal: dict[str, str]) -> Json:

@@ -18,13 +18,13 @@ _BOUND: Final[Mapping[str, Mapping[str, Set[str]]]] = {
     "Bundle": {"type": {"transaction"}},
     "DiagnosticReport": {"status": STATUSES | {"partial"}, "text.status": {"generated"}},
     "Observation": {"status": STATUSES, "text.status": {"generated"}},
-    "Media": {"status": {"completed"}, "text.status": {"generated"}},
+    "Media": {"status": {"completed", "entered-in-error"}, "text.status": {"generated"}},
     "Device": {
         "status": {"active"},
         "deviceName.type": {"user-friendly-name", "model-name"},
         "text.status": {"generated"},
     },
-    "Provenance": {"entity.role": {"source"}, "text.status": {"generated"}},
+    "Provenance": {"entity.role": {"source", "revision"}, "text.status": {"generated"}},
 }
 _TAGS: Final = re.compile(rf'^<div xmlns="{re.escape(XHTML)}">|</div>$|</?p>')
 # What others made stands as the server's own literal reference (R4 references.html#literal, datatypes.html#id).
@@ -47,9 +47,16 @@ def problems(bundle: bytes) -> tuple[str, ...]:
         found += _broken_attachments(resource)
         found += _live_narrative(resource)
         found += _misplaced_findings(resource)
-        if entry["request"]["url"] != resource["resourceType"] or "ifNoneExist" not in entry["request"]:
-            found.append(f"{resource['resourceType']}: the request is no conditional create")
+        if not _is_conditional(entry["request"], resource["resourceType"]):
+            found.append(f"{resource['resourceType']}: the request is no conditional create or update")
     return tuple(found)
+
+
+def _is_conditional(request: Json, kind: str) -> bool:
+    """Return whether a repeat leaves one copy, and overwrites at most a version that we know."""
+    if request["method"] == "PUT":
+        return request["url"].startswith(f"{kind}?identifier=") or "ifMatch" in request
+    return bool(request["url"] == kind and "ifNoneExist" in request)
 
 
 def _walk(node: Json | list[Any] | str | float | None, path: str = "") -> Iterator[tuple[str, Json]]:

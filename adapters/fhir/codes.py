@@ -69,7 +69,10 @@ DATA_ABSENT_REASON: Final = "http://hl7.org/fhir/StructureDefinition/data-absent
 # R4 code system provenance-participant-type: 'a device that operates independently of an author on custodian's
 # algorithms for data extraction of existing data for purpose of generating a new artifact'. HL7 v3 DataOperation.
 ASSEMBLER: Final = coding("http://terminology.hl7.org/CodeSystem/provenance-participant-type", "assembler", "Assembler")
-CREATE: Final = coding("http://terminology.hl7.org/CodeSystem/v3-DataOperation", "CREATE", "create")
+_DATA_OPERATION: Final = "http://terminology.hl7.org/CodeSystem/v3-DataOperation"
+CREATE: Final = coding(_DATA_OPERATION, "CREATE", "create")
+UPDATE: Final = coding(_DATA_OPERATION, "UPDATE", "revise")
+NULLIFY: Final = coding(_DATA_OPERATION, "NULLIFY", "nullify")
 
 # R4 code system media-type.
 IMAGE: Final = coding("http://terminology.hl7.org/CodeSystem/media-type", "image", "Image")

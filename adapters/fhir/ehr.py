@@ -8,10 +8,23 @@ from threading import Lock
 from types import MappingProxyType
 from typing import Any, Final, Literal
 
-from adapters.exchange import Answer, Ask, Exchange, Wire, accepted, secure
+from adapters.exchange import Answer, Ask, Exchange, Overtaken, Wire, accepted, secure
 from adapters.fhir.bundle import encode, relinked, written
-from adapters.fhir.codes import Json
+from adapters.fhir.codes import URI, Json
+from adapters.fhir.elements import urn
 from adapters.fhir.frame import DEFAULTS, FhirSettings, Frame
+from adapters.fhir.succession import (
+    OURS,
+    Writing,
+    creating,
+    is_marked,
+    read_state,
+    repeating,
+    retiring,
+    updating,
+    version_of,
+    written_state,
+)
 from adapters.oauth import TokenSource, send_as
 from ecg.errors import Refused, Unconfirmed, Unidentified, Unreachable
 from ecg.recording import Patient
@@ -21,10 +34,13 @@ FHIR_JSON: Final = "application/fhir+json"  # R4 http.html#mime-type
 
 # R4 datatypes.html#id; http.html#create: a location is absolute or relative, with or without its version.
 _ID: Final = re.compile(r"[A-Za-z0-9\-.]{1,64}")
-_PLACE: Final = re.compile(r"(?:^|/)([A-Z][A-Za-z]*)/([A-Za-z0-9\-.]{1,64})(?:/_history/[A-Za-z0-9\-.]{1,64})?/?$")
+_PLACE: Final = re.compile(r"(?:^|/)([A-Z][A-Za-z]*)/([A-Za-z0-9\-.]{1,64})(?:/_history/([A-Za-z0-9\-.]{1,64}))?/?$")
+_ETAG: Final = re.compile(r'(?:W/)?"([A-Za-z0-9\-.]{1,64})"')  # R4 http.html#versioning: the ETag is the version
 
 # R4 code system administrative-gender. 'unknown' disagrees with nothing.
 _GENDERS: Final = {"F": "female", "M": "male", "O": "other"}
+
+CHANGED: Final = "changed at destination"
 
 Numbered = Literal["encounter", "accession", "placer", "filler"]
 
@@ -72,22 +88,89 @@ class EhrDestination:
         """Close the connections."""
         self._exchange.close()
 
-    def deliver(self, report: Report) -> Receipt:
-        """Deliver a report.
+    def deliver(self, report: Report, held: Receipt | None = None) -> Receipt:
+        """Deliver a report. A later version replaces the one `held`, if that is still as we wrote it.
 
         Raises:
             Unidentified: a code that says why its patient is not surely that of the server ('patient-without-id',
                 'patient-without-system', 'patient-not-found', 'patient-ambiguous', 'patient-inactive',
                 'patient-mismatch').
-            Refused: the step and the HTTP status with which the server refused it.
+            Refused: 'changed at destination', where somebody signed or changed the former version; or the step and
+                the HTTP status with which the server refused it.
             Unreachable: nothing arrived.
             Unconfirmed: it may have arrived.
         """
-        found = self._found(Frame(report, self._settings.fhir))
-        entries = json.loads(bundle := encode(report, self._settings.fhir, found))["entry"]
+        frame = Frame(report, self._settings.fhir)
+        if report.version == 1:
+            entries = self._entries(frame, self._found(frame))
+            with self._writing:
+                return self._send(entries, entries)
         with self._writing:
-            place = self._transact(bundle, entries) if self._settings.transaction else self._create(entries)
-        return Receipt(self._settings.name, place)
+            try:
+                return self._succeed(frame, held)
+            except Overtaken:  # by somebody, or by a repeat of this delivery
+                try:
+                    return self._succeed(frame, held)
+                except Overtaken as error:
+                    raise Refused(CHANGED) from error
+
+    def _entries(self, frame: Frame, found: Mapping[str, str]) -> list[Json]:
+        entries: list[Json] = json.loads(encode(frame.report, frame.settings, found))["entry"]
+        return entries
+
+    def _succeed(self, frame: Frame, held: Receipt | None) -> Receipt:
+        """Replace what is held by the next version, or repeat what is missing of that.
+
+        Raises:
+            Overtaken: something changed in between.
+            DeliveryError: as `deliver`.
+        """
+        own, former = urn(frame.report.id), read_state(held.state if held else "")
+        standing, whole = self._search("DiagnosticReport", URI, own)
+        if len(standing) > 1 or not whole or bool(standing) != (held is not None or self._is_there(frame, standing)):
+            raise Refused(CHANGED)
+        # A report is withdrawn from the patient that it was issued for, whatever became of that record.
+        subject = _subject(standing[0]) if standing and frame.report.withdrawn else None
+        entries = self._entries(frame, {"patient": subject} if subject else self._found(frame))
+        if not standing:
+            created = creating(entries)
+            return self._send(created, created)
+        if self._is_there(frame, standing):
+            return self._send(repeating(entries, standing[0]), entries, standing[0])
+        if standing[0].get("status") not in OURS or not _unchanged(standing[0], former, own):
+            raise Refused(CHANGED)
+        updated = updating(entries, standing[0], self._base)
+        return self._send([*self._retired(former), *updated], updated)
+
+    def _is_there(self, frame: Frame, standing: Sequence[Json]) -> bool:
+        return bool(standing) and is_marked(standing[0], frame.version_mark)
+
+    def _retired(self, former: Sequence[Writing]) -> list[Json]:
+        """Return entries that take what is replaced out of use."""
+        entries = []
+        for each in former:
+            if each.kind == "DiagnosticReport":
+                continue
+            standing, _ = self._search(each.kind, URI, each.identifier)
+            if len(standing) != 1:
+                raise Refused(CHANGED)
+            if (entry := retiring(standing[0], self._base)) is None:
+                continue
+            if not each.holds(standing[0]):
+                raise Refused(CHANGED)
+            entries.append(entry)
+        return entries
+
+    def _send(self, entries: Sequence[Json], told: Sequence[Json], standing: Json | None = None) -> Receipt:
+        """Write entries, and return the receipt that tells of those `told`; `standing` is one that is there already."""
+        writes = self._transact if self._settings.transaction else self._create
+        sent = dict(zip([entry["fullUrl"] for entry in entries], writes(entries), strict=True))
+        places = {
+            each["resource"]["resourceType"]: sent[each["fullUrl"]][0] for each in told if each["fullUrl"] in sent
+        }
+        versions = [sent.get(each["fullUrl"], ("", ""))[1] for each in told]
+        place = _place(standing) if standing else places["DiagnosticReport"]
+        return Receipt(self._settings.name, str(place), written_state(told, versions))
 
     def check(self) -> bool:
         """Return whether the server says that it takes transactions (R4 capabilitystatement.html).
@@ -163,8 +246,12 @@ class EhrDestination:
             raise ask.lost(f"{ask.step}: an answer that is no searchset")
         return said
 
-    def _transact(self, bundle: bytes, entries: Sequence[Json]) -> str:
-        """Post the Bundle and return the DiagnosticReport's place (R4 http.html#transaction-response)."""
+    def _transact(self, entries: Sequence[Json]) -> list[tuple[str, str]]:
+        """Post the entries as one Bundle; return place and version of each (R4 http.html#transaction-response).
+
+        The version is '' where the server names none, or where it may be another's: of what was there already.
+        """
+        bundle = written({"resourceType": "Bundle", "type": "transaction", "entry": list(entries)})
         ask = Ask("transaction", "POST", self._base, bundle, _sending(Prefer="return=minimal"), writes=True)
         said, _ = self._asked(ask)
         answers = _each(said, "entry")
@@ -173,34 +260,49 @@ class EhrDestination:
         responses = [_dict(each.get("response")) for each in answers]
         if not all(str(each.get("status")).startswith(("200", "201")) for each in responses):
             raise Unconfirmed("transaction: not every part is said to be there")
-        at = next(n for n, entry in enumerate(entries) if entry["resource"]["resourceType"] == "DiagnosticReport")
-        location = str(responses[at].get("location") or "")
-        return self._settled(entries[at], location, _dict(answers[at].get("resource")))
+        found = []
+        for entry, answer, response in zip(entries, answers, responses, strict=True):
+            location, resource = str(response.get("location") or ""), _dict(answer.get("resource"))
+            is_report = entry["resource"]["resourceType"] == "DiagnosticReport"  # the one whose place must be known
+            place = self._settled(entry, location, resource) if is_report else ""
+            new = entry["request"]["method"] == "PUT" or str(response.get("status")).startswith("201")
+            found.append((place, _version(str(response.get("etag") or ""), location, resource) if new else ""))
+        return found
 
-    def _create(self, entries: Sequence[Json]) -> str:
-        """Create each resource by itself, what is referred to first; return the DiagnosticReport's place."""
+    def _create(self, entries: Sequence[Json]) -> list[tuple[str, str]]:
+        """Write each resource by itself, what is referred to first; return what `_transact` returns."""
         literal: dict[str, str] = {}
-        places: dict[str, str] = {}
+        found: list[tuple[str, str]] = []
         for entry in entries:
-            kind, criterion = entry["request"]["url"], entry["request"]["ifNoneExist"]
-            body, headers = written(relinked(entry["resource"], literal)), _sending()
-            headers |= {"If-None-Exist": criterion, "Prefer": "return=minimal"}
-            ask = Ask(f"create {kind}", "POST", f"{self._base}/{kind}", body, headers, writes=True)
-            said, answer = self._asked(ask)
-            places[kind] = literal[entry["fullUrl"]] = self._settled(entry, answer.location, said)
-        return places["DiagnosticReport"]
+            kind, request = entry["resource"]["resourceType"], entry["request"]
+            body, headers = written(relinked(entry["resource"], literal)), _sending(Prefer="return=minimal")
+            condition = "If-Match" if request["method"] == "PUT" else "If-None-Exist"
+            headers[condition] = request.get("ifMatch") or request["ifNoneExist"]
+            step = f"{'update' if request['method'] == 'PUT' else 'create'} {kind}"
+            ask = Ask(step, request["method"], f"{self._base}/{request['url']}", body, headers, writes=True)
+            try:
+                said, answer = self._asked(ask)
+            except Refused as error:
+                error.partly = bool(found)
+                raise
+            place = literal[entry["fullUrl"]] = self._settled(entry, answer.location, said)
+            new = request["method"] == "PUT" or answer.status == 201
+            found.append((place, _version(answer.etag, answer.location, said) if new else ""))
+        return found
 
     def _settled(self, entry: Json, location: str, resource: Json) -> str:
         """Return where an entry's resource is: by its location, by itself, or by the search that would find it.
 
         R4 http.html#ccreate: a server that finds it there already need not say where.
         """
-        kind, criterion = entry["request"]["url"], entry["request"]["ifNoneExist"]
+        kind, request = entry["resource"]["resourceType"], entry["request"]
+        if request["method"] == "PUT":
+            return str(request["url"])
         if (match := _PLACE.search(location)) and match[1] == kind:
             return f"{kind}/{match[2]}"
         if (place := _place(resource)) and resource["resourceType"] == kind:
             return place
-        name, _, value = criterion.partition("=")
+        name, _, value = str(request["ifNoneExist"]).partition("=")
         said = self._searched(kind, {name: value}, after_writing=True)
         held = [_dict(each.get("resource")) for each in _each(said, "entry")]
         places = [place for each in held if each.get("resourceType") == kind and (place := _place(each))]
@@ -230,6 +332,17 @@ def _contradicts(held: Json, patient: Patient) -> bool:
         return True
     # R4 datatypes.html#date: a server may know the year, or year and month, only.
     return bool(patient.birth_date and isinstance(born, str) and not patient.birth_date.isoformat().startswith(born))
+
+
+def _unchanged(standing: Json, former: Sequence[Writing], own: str) -> bool:
+    """Return whether the DiagnosticReport that stands there is the one that we wrote."""
+    return any(each.kind == "DiagnosticReport" and each.identifier == own and each.holds(standing) for each in former)
+
+
+def _version(etag: str, location: str, resource: Json) -> str:
+    """Return which version of a resource an answer speaks of, '' where it does not say."""
+    tag, place = _ETAG.fullmatch(etag), _PLACE.search(location)
+    return tag[1] if tag else (place and place[3]) or version_of(resource)
 
 
 def _subject(held: Json) -> str | None:

@@ -8,8 +8,8 @@ from types import MappingProxyType
 from typing import Final, Literal
 from uuid import UUID, uuid5
 
-from adapters.fhir.codes import ACCESSION, AI_ASSERTED, FILLER, PLACER, VISIT, Json
-from adapters.fhir.elements import business_identifier, effective, kept, link, logical
+from adapters.fhir.codes import ACCESSION, AI_ASSERTED, FILLER, PLACER, URI, VISIT, Json
+from adapters.fhir.elements import business_identifier, effective, kept, link, logical, urn
 from ecg.reading import ModelName
 from ecg.report import NAMESPACE, Report
 
@@ -130,12 +130,23 @@ class Frame:
         return {"reference": self.found[role]} | named if named and role in self.found else named
 
     def id(self, role: str) -> UUID:
-        """Return the id of the resource that plays `role` in this report."""
-        return uuid5(self.report.id, role)
+        """Return the id of the resource that plays `role` in this version of the report."""
+        version = self.report.version
+        return uuid5(self.report.id, role if version == 1 else f"{role} of version {version}")
+
+    @cached_property
+    def version_mark(self) -> Json:
+        """The tag by which the DiagnosticReport is known to be this version of the report."""
+        return version_mark(self.report.id, self.report.version)
 
     def reference(self, role: str) -> Json:
         """Return a reference to the resource that plays `role` in this report."""
         return {"reference": link(self.id(role))}
+
+
+def version_mark(report_id: UUID, version: int) -> Json:
+    """Return the Coding that names one version of a report."""
+    return {"system": URI, "code": urn(uuid5(report_id, f"version {version}")), "display": f"version {version}"}
 
 
 def ai_meta() -> Json:

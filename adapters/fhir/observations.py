@@ -19,7 +19,9 @@ from ecg.reading import Abstention, Score
 
 
 def observations(frame: Frame) -> dict[str, Json]:
-    """Return the report's Observations by their role in it."""
+    """Return the report's Observations by their role in it; a withdrawn report observes nothing."""
+    if frame.report.withdrawn:
+        return {}
     prediction = frame.report.reading.prediction
     if prediction.abstention is not None:
         return {"abstention": _abstention(frame, prediction.abstention)}

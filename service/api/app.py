@@ -14,7 +14,7 @@ from starlette.middleware.base import RequestResponseEndpoint
 from starlette.middleware.trustedhost import TrustedHostMiddleware
 
 from ecg.errors import EcgError
-from service.api import dicomweb, fhir, metrics, quarantine, reports
+from service.api import amendments, dicomweb, fhir, metrics, quarantine, reports
 from service.api.doorkeeper import Doorkeeper
 from service.api.problems import of_error, problem
 from service.api.rates import Rates
@@ -42,6 +42,7 @@ def build_app(intake: Intake, readiness: Readiness | None = None) -> FastAPI:
     )
     # A page in a browser may not reach the service under a name of its own (DNS rebinding).
     app.add_middleware(TrustedHostMiddleware, allowed_hosts=list(intake.settings.hosts), www_redirect=False)
+    app.include_router(amendments.routes(intake))  # before those that take any name below a report
     app.include_router(reports.routes(intake, parts.draining))
     app.include_router(fhir.routes(intake, parts.draining))
     app.include_router(quarantine.routes(intake))

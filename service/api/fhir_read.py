@@ -74,7 +74,8 @@ def index(intake: Intake) -> Index:
 def as_held(data: bytes, held: Held | None) -> dict[str, Any]:
     """Return a resource with its version and the time since which it is kept (R4 resource.html#Meta)."""
     resource: dict[str, Any] = json.loads(data)
-    return resource | {"meta": _meta(held) | resource.get("meta", {})}
+    own = resource.get("meta", {})
+    return resource | {"meta": own | _meta(held) if held else _meta(held) | own}
 
 
 def versions(held: Held | None) -> dict[str, str]:

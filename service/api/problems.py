@@ -11,6 +11,7 @@ from ecg.errors import (
     AccessError,
     AlreadyResolved,
     AmbiguousPayload,
+    Conflict,
     EcgError,
     Forbidden,
     InvalidCredential,
@@ -23,6 +24,7 @@ from ecg.errors import (
     TooLarge,
     Unauthenticated,
     UnknownFormat,
+    UnknownReport,
 )
 
 
@@ -58,6 +60,8 @@ STATUS: Final[dict[type[EcgError], HTTPStatus]] = {
     Throttled: HTTPStatus.TOO_MANY_REQUESTS,
     AccessError: HTTPStatus.FORBIDDEN,
     Overloaded: HTTPStatus.SERVICE_UNAVAILABLE,
+    UnknownReport: HTTPStatus.NOT_FOUND,
+    Conflict: HTTPStatus.CONFLICT,
     AlreadyResolved: HTTPStatus.CONFLICT,
     SetupError: HTTPStatus.INTERNAL_SERVER_ERROR,
     EcgError: HTTPStatus.INTERNAL_SERVER_ERROR,

@@ -45,7 +45,13 @@ def routes(intake: Intake, draining: Callable[[], bool]) -> APIRouter:
         if found is None:
             return problem(request, HTTPStatus.NOT_FOUND, "unknown-job", "No such job.")
         deliveries = [
-            {"destination": each.destination, "state": each.state, "reference": each.reference, "error": each.error}
+            {
+                "destination": each.destination,
+                "version": each.version,
+                "state": each.state,
+                "reference": each.reference,
+                "error": each.error,
+            }
             for each in intake.jobs.deliveries(job_id)
         ]
         return JSONResponse({**_job(found), "deliveries": deliveries})

@@ -12,6 +12,7 @@ from service.cli.erase import erase
 from service.cli.errors import errors_told
 from service.cli.operate import destinations_app, jobs_app
 from service.cli.quarantine import quarantine_app
+from service.cli.reports import reports_app
 
 app = typer.Typer(
     help="Read ECGs and report on them. Not a cleared medical device: for research and evaluation only.",
@@ -21,6 +22,7 @@ app = typer.Typer(
 )
 app.add_typer(jobs_app, name="jobs")
 app.add_typer(destinations_app, name="destinations")
+app.add_typer(reports_app, name="reports")
 app.add_typer(quarantine_app, name="quarantine")
 app.add_typer(keys_app, name="keys")
 app.add_typer(audit_app, name="audit")

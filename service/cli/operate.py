@@ -72,7 +72,8 @@ def show_job(job_id: UUID) -> None:
             typer.echo(f"error     {job.error}")
         for each in service.jobs.deliveries(job_id):
             told = each.reference or each.error or ""
-            typer.echo(f"delivery  {each.destination}: {each.state}, {each.attempts} attempts  {told}")
+            version = f" version {each.version}" if each.version > 1 else ""
+            typer.echo(f"delivery  {each.destination}{version}: {each.state}, {each.attempts} attempts  {told}")
 
 
 @jobs_app.command("retry")

@@ -82,7 +82,7 @@ def _told(entry: "Entry") -> Iterator[tuple[str, object]]:
     yield "job", entry.job_id
     yield "payload", f"{entry.payload_sha256}, part {entry.part}"
     if entry.destination:
-        yield "delivery", f"{entry.report_id} to {entry.destination}"
+        yield "delivery", f"{entry.report_id}, version {entry.version}, to {entry.destination}"
     if entry.alias:
         yield "alias", entry.alias
     if entry.other_job_id:

@@ -27,6 +27,7 @@ RIGHT: Final = WIDTH - LEFT
 GREY: Final[Colour] = (0.42, 0.42, 0.46)
 RED: Final[Colour] = (0.72, 0.10, 0.12)
 BLUE: Final[Colour] = (0.16, 0.38, 0.62)
+BADGE: Final = "PRELIMINARY \N{MIDDLE DOT} NOT REVIEWED \N{MIDDLE DOT} RESEARCH USE ONLY"
 PALE: Final[Colour] = (0.90, 0.91, 0.93)
 
 
@@ -40,17 +41,13 @@ class Content:
     papers: Papers
     sentences: tuple[Sentence, ...]
     issued: datetime
+    version: int = 1
 
 
 def draw_pages(content: Content) -> bytes:
     """Draw the report: the ECG with the impression, the scores and limits, then a page of maps for each finding."""
-    register_fonts()
     buffer = io.BytesIO()
-    canvas = Canvas(buffer, landscape(A4), pageCompression=1, invariant=True)
-    canvas.setTitle("Preliminary ECG report")
-    canvas.setSubject(f"urn:uuid:{content.report_id}")
-    canvas.setCreator(f"Twelvelead {RELEASE}")
-    canvas.setViewerPreference("PrintScaling", "None")
+    canvas = _document(buffer, content, "Preliminary ECG report")
     maps = _maps_by_finding(content.reading)
     total = 2 + len(maps)
     _ecg_page(_Page(canvas, content, 1, total))
@@ -59,6 +56,34 @@ def draw_pages(content: Content) -> bytes:
         _maps_page(_Page(canvas, content, number, total), pair)
     canvas.save()
     return buffer.getvalue()
+
+
+def draw_notice(content: Content) -> bytes:
+    """Draw what stands in the place of a report that was withdrawn: whose it was, when and why; no ECG, no finding."""
+    buffer = io.BytesIO()
+    canvas = _document(buffer, content, "ECG report, withdrawn")
+    page = _Page(canvas, content, 1, 1)
+    page.frame("ECG report, withdrawn", "WITHDRAWN \N{MIDDLE DOT} NOT TO BE USED")
+    _identity_block(page)
+    page.ink(RED)
+    page.text(LEFT, 130, "WITHDRAWN", 72, bold=True)
+    page.ink()
+    y = 108.0
+    for sentence in content.sentences[: -len(MARKS)]:
+        y = page.paragraph(LEFT, y, sentence.text, RIGHT - LEFT, 14) - 2
+    canvas.showPage()
+    canvas.save()
+    return buffer.getvalue()
+
+
+def _document(buffer: io.BytesIO, content: Content, title: str) -> Canvas:
+    register_fonts()
+    canvas = Canvas(buffer, landscape(A4), pageCompression=1, invariant=True)
+    canvas.setTitle(title)
+    canvas.setSubject(f"urn:uuid:{content.report_id}")
+    canvas.setCreator(f"Twelvelead {RELEASE}")
+    canvas.setViewerPreference("PrintScaling", "None")
+    return canvas
 
 
 def _maps_by_finding(reading: Reading) -> list[tuple[Explanation, ...]]:
@@ -91,13 +116,12 @@ class _Page:
             y -= leading
         return y
 
-    def frame(self, title: str) -> None:
+    def frame(self, title: str, badge: str = BADGE) -> None:
         """Title above, marks and identity below: on every page."""
         content = self.content
         self.ink()
         self.text(LEFT, 198, title, 15, bold=True)
         self.ink(RED)
-        badge = "PRELIMINARY \N{MIDDLE DOT} NOT REVIEWED \N{MIDDLE DOT} RESEARCH USE ONLY"
         width = stringWidth(badge, BOLD, 9) / mm
         self.text(RIGHT - width - 3, 198.6, badge, 9, bold=True)
         self.canvas.setLineWidth(1)
@@ -108,20 +132,26 @@ class _Page:
         model = content.reading.prediction.model
         read_by = f"{model.name} {model.version}, card sha256 {model.digest[:16]}" if model else "no model"
         issued = content.issued.isoformat(timespec="seconds")
-        self.text(LEFT, 7.5, f"Report {content.report_id}   issued {issued}   Twelvelead {RELEASE}   {read_by}", 7)
+        version = f", version {content.version}" if content.version > 1 else ""
+        self.text(
+            LEFT, 7.5, f"Report {content.report_id}{version}   issued {issued}   Twelvelead {RELEASE}   {read_by}", 7
+        )
         self.canvas.setFont(REGULAR, 7)
         self.canvas.drawRightString(RIGHT * mm, 7.5 * mm, f"page {self.number} of {self.total}")
         self.ink()
 
 
 def _ecg_page(page: _Page) -> None:
-    page.frame("Preliminary ECG report")
+    version = page.content.version
+    amended = f", version {version}: it replaces every earlier one" if version > 1 else ""
+    page.frame(f"Preliminary ECG report{amended}")
     _identity_block(page)
     reading = page.content.reading
     y = 166.0
     page.text(LEFT, y, "Automated impression", 9.5, bold=True)
     y -= 5
-    for sentence in page.content.sentences[: -len(MARKS)]:
+    # What a later version says first stands in the title.
+    for sentence in page.content.sentences[1 if amended else 0 : -len(MARKS)]:
         y = page.paragraph(LEFT, y, sentence.text, RIGHT - LEFT, 8.8)
     strip = next((each for each in reading.explanations if not each.knows_leads), None)
     paper = page.content.papers.common

@@ -297,3 +297,61 @@ def test_reports_outlive_the_process(tmp_path: Path) -> None:
         assert answer.status_code == 200 and answer.json()["reports"] == [before | {"known": True}]
     said = (tmp_path / "log").read_bytes()
     assert b"Twelvelead listens" in said and not re.search(rb"Zebediah|Quokka|PLANTED", said)
+
+
+def test_a_report_is_amended_and_withdrawn_over_http(server: Server) -> None:
+    known = server.post(to_bytes(twelve_lead_dataset(square_wave(), who=Who(id="to-withdraw")))).json()["reports"][0]
+    place = known["links"]["report"]
+    assert server.client.post(f"{place}/amend", json={}).json() == {"changed": False}
+    asked = server.client.post(f"{place}/amend", json={"force": True})
+    assert asked.status_code == 202 and asked.headers["Location"] == f"{place}/versions"
+    assert (asked.json()["version"], asked.json()["kind"]) == (2, "amended")
+    until_done(server, place, 2)
+    assert server.client.get(place).json()["status"] == "amended"
+    assert server.client.get(f"{place}/versions/1/report.json").json()["status"] == "preliminary"
+    assert server.client.post(f"{place}/withdraw", json={"reason": "wrong-patient"}).status_code == 202
+    until_done(server, place, 3)
+    assert server.client.get(place).json()["status"] == "entered-in-error"
+    again = server.client.post(f"{place}/withdraw", json={"reason": "quality"})
+    assert (again.status_code, again.json()["code"]) == (409, "conflict")
+
+
+def until_done(server: Server, place: str, version: int) -> None:
+    end = time.monotonic() + 60
+    while (known := server.client.get(f"{place}/versions").json()["versions"])[-1]["state"] == "waiting":
+        assert time.monotonic() < end
+        time.sleep(0.05)
+    assert (known[-1]["version"], known[-1]["state"]) == (version, "done")
+
+
+@pytest.mark.parametrize(
+    "what, body, content_type, status",
+    [
+        ("amend", b"{}", "text/plain", 415),
+        ("amend", b"force=true", "application/x-www-form-urlencoded", 415),
+        ("amend", b"{", "application/json", 422),
+        ("amend", b"[]", "application/json", 422),
+        ("amend", b'{"force": "yes"}', "application/json", 422),
+        ("amend", b'{"why": "Zebediah"}', "application/json", 422),
+        ("withdraw", b"{}", "application/json", 422),
+        ("withdraw", b'{"reason": "Zebediah"}', "application/json", 422),
+        ("withdraw", b'{"reason": ["quality"]}', "application/json", 422),
+        ("withdraw", b'{"reason": "' + b"Z" * 5000 + b'"}', "application/json", 422),
+    ],
+)
+def test_a_request_that_is_none_changes_nothing(
+    server: Server, report: dict[str, Any], what: str, body: bytes, content_type: str, status: int
+) -> None:
+    place = report["links"]["report"]
+    answer = server.client.post(f"{place}/{what}", content=body, headers={"Content-Type": content_type})
+    assert (answer.status_code, answer.headers["Content-Type"]) == (status, PROBLEM)
+    assert not PLANTED.search(answer.content)
+    assert len(server.client.get(f"{place}/versions").json()["versions"]) == 1
+
+
+@pytest.mark.parametrize("what", ["amend", "withdraw", "versions", "versions/1/report.pdf"])
+def test_what_is_not_there_has_no_version(server: Server, what: str) -> None:
+    method = "GET" if what.startswith("versions") else "POST"
+    sent = {"json": {"reason": "quality"} if what == "withdraw" else {}} if method == "POST" else {}
+    answer = server.client.request(method, f"/v1/reports/{uuid4()}/{what}", **sent)
+    assert (answer.status_code, answer.json()["code"]) == (404, "unknown-report")

@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterator
 from datetime import date
 from pathlib import Path
 from typing import Any
+from uuid import UUID
 
 import numpy as np
 import pdfplumber
@@ -16,7 +17,14 @@ import pytest
 
 from adapters.fhir.check import problems
 from ecg.leads import LEADS
-from ecg.report import Report
+from ecg.payload import Payload
+from ecg.report import Amendment, Report
+from models.router import CardRouter
+from service.compose import withdraw
+from service.intake import recordings
+from service.pipeline import interpret
+from service.settings import Settings
+from tests.conftest import ISSUED
 from tests.golden.dicom_files import Who, square_wave, to_bytes, twelve_lead_dataset
 
 ReportOn = Callable[..., Report]
@@ -130,3 +138,29 @@ def test_an_ecg_that_no_model_covers_gets_a_report_without_a_score(
     assert problems(bundle) == () and code.encode() in bundle
     assert not [each for each in json.loads(bundle)["entry"] if "valueQuantity" in each["resource"]]
     assert np.isfinite(report.reading.shown.signal).all() and concluded(text) == []
+
+
+def test_a_withdrawn_report_is_a_notice_and_nothing_else(read_sample: Report, files_of: FilesOf) -> None:
+    last = withdraw(read_sample, 2, read_sample.issued, "wrong-patient")
+    files, text = files_of(last), " ".join(pdf_text(last).split())
+    assert text.count("WITHDRAWN") >= 3 and "NOT TO BE USED" in text and "[wrong-patient]" in text
+    assert "threshold" not in text and "mm/mV" not in text and "probability" not in text.lower()
+    assert not [name for name in files if name.endswith(".png")] and problems(files["bundle.json"]) == ()
+    with pdfplumber.open(io.BytesIO(last.pdf)) as pdf:
+        (page,) = pdf.pages
+        assert len(page.curves) == 1 and not page.images, "the frame of the badge: no trace, no picture"
+    assert withdraw(read_sample, 2, read_sample.issued, "wrong-patient").pdf == last.pdf
+
+
+def test_an_amended_report_says_on_each_page_which_version_it_is(
+    sample: Path, router: CardRouter, settings: Settings, files_of: FilesOf
+) -> None:
+    (recording,) = recordings(Payload(sample.read_bytes()), settings)
+    amendment = Amendment(UUID(int=7), 3)
+    report = interpret(recording, router=router, issued=ISSUED, amendment=amendment)
+    assert (report.id, report.version, report.status) == (UUID(int=7), 3, "amended")
+    with pdfplumber.open(io.BytesIO(report.pdf)) as pdf:
+        assert all(f"{UUID(int=7)}, version 3" in page.extract_text() for page in pdf.pages)
+        assert "version 3: it replaces every earlier one" in pdf.pages[0].extract_text()
+    assert "PRELIMINARY" in pdf_text(report) and concluded(pdf_text(report)) == []
+    assert problems(files_of(report)["bundle.json"]) == ()

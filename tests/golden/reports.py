@@ -15,7 +15,8 @@ from ecg.leads import LEADS, LIMB_FROM_I_II
 from ecg.quality import assess
 from ecg.reading import Abstention, Choice, Explanation, ModelName, Prediction, Reading, Score
 from ecg.recording import Order, Patient, Provenance, Recording, Study, Waveform
-from ecg.report import Picture, Report, Sentence, report_id
+from ecg.report import AMENDED, Picture, Report, Sentence, report_id
+from service.compose import withdraw
 
 RELEASE = "1.0.0"
 ISSUED = datetime(2024, 5, 1, 8, 30, tzinfo=UTC)
@@ -103,6 +104,17 @@ def report(
         pdf=pdf(),
         issued=ISSUED,
     )
+
+
+def amended(first: Report, version: int = 2, *, asserted: tuple[str, ...] = ("STTC",)) -> Report:
+    """Return a later version of a report: the same recording, read with another outcome some hours later."""
+    again, later = report(asserted=asserted), ISSUED + timedelta(hours=version)
+    return replace(again, id=first.id, recording=first.recording, version=version, status=AMENDED, issued=later)
+
+
+def withdrawn(former: Report, reason: str = "wrong-patient") -> Report:
+    """Return the last version of a report."""
+    return withdraw(former, former.version + 1, former.issued + timedelta(hours=1), reason)
 
 
 def _prediction(reached: tuple[str, ...]) -> Prediction:

@@ -2,12 +2,14 @@
 
 import shutil
 import subprocess
+from collections.abc import Callable
 from dataclasses import replace
 from datetime import date, datetime
 from pathlib import Path
 
 import pytest
 
+from adapters.dicom.rejection import rejection_note
 from adapters.dicom.results import encoded, part10
 from adapters.dicom.waveform import WaveformReader
 from ecg.payload import Payload
@@ -63,6 +65,41 @@ def test_dciodvfy_finds_no_error(case: str, tmp_path: Path) -> None:
         lines = said("dciodvfy", path)  # its exit code says nothing
         assert kind in lines
         assert [line for line in lines if line.startswith("Error")] == []
+
+
+def note(of: Report, former: Report, place: Path) -> Path:
+    """Write the rejection note that follows the former version's objects."""
+    made = rejection_note(of, [str(each.SOPInstanceUID) for each in encoded(former)])
+    assert made is not None
+    (place / "note.dcm").write_bytes(part10(made))
+    return place / "note.dcm"
+
+
+@needs("dciodvfy", "dicom3tools")
+@pytest.mark.parametrize("case", CASES)
+@pytest.mark.parametrize("later", [reports.amended, reports.withdrawn])
+def test_dciodvfy_finds_no_error_in_a_rejection_note(
+    later: Callable[[Report], Report], case: str, tmp_path: Path
+) -> None:
+    lines = said("dciodvfy", note(later(CASES[case]), CASES[case], tmp_path))
+    assert "KeyObjectSelectionDocument" in lines
+    assert [line for line in lines if line.startswith("Error")] == []
+
+
+@needs("dciodvfy", "dicom3tools")
+def test_dciodvfy_finds_no_error_in_a_document_with_a_predecessor(tmp_path: Path) -> None:
+    second = reports.amended(CASES["full"])
+    document, _ = encoded(second, [str(each.SOPInstanceUID) for each in encoded(CASES["full"])])
+    assert len(document.PredecessorDocumentsSequence) == 1
+    (tmp_path / "pdf.dcm").write_bytes(part10(document))
+    assert [line for line in said("dciodvfy", tmp_path / "pdf.dcm") if line.startswith("Error")] == []
+
+
+@needs("dsrdump", "dcmtk")
+def test_dsrdump_reads_a_rejection_note_as_what_it_is(tmp_path: Path) -> None:
+    text = " ".join(said("dsrdump", note(reports.withdrawn(CASES["full"]), CASES["full"], tmp_path)))
+    assert "Rejected for Patient Safety Reasons" in text and "IMAGE" in text and "COMPOSITE" in text
+    assert "WITHDRAWN" in text
 
 
 @needs("dciodvfy", "dicom3tools")

@@ -20,6 +20,7 @@ import httpx
 import pytest
 from joserfc.jwk import RSAKey
 
+from adapters.fhir import oauth
 from adapters.fhir.codes import URI
 from adapters.fhir.ehr import EhrDestination, EhrSettings
 from adapters.fhir.elements import urn
@@ -27,8 +28,8 @@ from adapters.fhir.frame import FhirSettings
 from adapters.oauth import ClientCredentials, ClientKey, OAuthSettings, TokenSource
 from ecg.errors import Refused, Unreachable
 from ecg.recording import Patient
-from ecg.report import Report
-from tests.golden.reports import report
+from ecg.report import Receipt, Report
+from tests.golden.reports import amended, report, withdrawn
 
 ROOT = Path(__file__).parents[2]
 HERE = Path(__file__).parent / "fhir"
@@ -40,7 +41,7 @@ Json = dict[str, Any]
 SYSTEM = "urn:oid:1.2.3.4.5.1"
 PLANTED = Patient(id="PLANTED4711", issuer="Musterklinik", name="Plantedname^Erika", sex="F")
 FHIR = FhirSettings(patient_systems={"Musterklinik": SYSTEM})
-SCOPES = ("system/*.c", "system/*.rs", "system/DiagnosticReport.u")
+SCOPES = ("system/*.c", "system/*.rs", "system/DiagnosticReport.u", "system/Observation.u", "system/Media.u")
 
 
 @dataclass(frozen=True)
@@ -59,7 +60,7 @@ class Peer:
         return said
 
     def held(self, kind: str) -> list[Json]:
-        return [each["resource"] for each in self.ask("GET", f"{kind}?_count=200").get("entry", [])]
+        return [each["resource"] for each in self.ask("GET", f"{kind}?_count=1000").get("entry", [])]
 
 
 @contextmanager
@@ -84,8 +85,13 @@ def sekmet(place: Path) -> Iterator[Peer]:
         pytest.skip("tests/peers/install.sh has not installed sekmet")
     key, port = RSAKey.generate_key(2048), free_port()
     (place / "public.pem").write_bytes(key.as_pem(private=False))
+    (place / "private.pem").write_bytes(key.as_pem(private=True))
     base = f"http://127.0.0.1:{port}/fhir"
-    client = {"client_id": "twelvelead", "public_key_path": str(place / "public.pem"), "scopes": " ".join(SCOPES)}
+    client = {
+        "client_id": "twelvelead",
+        "public_key_path": str(place / "public.pem"),
+        "scopes": " ".join((*SCOPES, *oauth.SCOPES)),
+    }
     settings = {
         "base_url": base,
         "host": "127.0.0.1",
@@ -247,3 +253,125 @@ def test_a_server_says_whether_it_takes_transactions(peer: Peer) -> None:
         else:  # Medplum's router has no CapabilityStatement of its own
             with pytest.raises(Unreachable, match="no CapabilityStatement"):
                 ehr.check()
+
+
+ways = pytest.mark.parametrize("transaction", [True, False], ids=["transaction", "single writes"])
+
+
+def stands(peer: Peer, of: Report) -> Json:
+    """Return the one DiagnosticReport of a report."""
+    mine = {"system": URI, "value": urn(of.id)}
+    (found,) = [each for each in peer.held("DiagnosticReport") if mine in each.get("identifier", [])]
+    return found
+
+
+def statuses(peer: Peer, of: Report) -> dict[str, int]:
+    """Count the Observations and Media about a report's ECG by status; each is there once."""
+    acquired = of.recording.acquired_at
+    assert acquired is not None
+    held = [each for each in peer.held("Observation") if each.get("effectiveDateTime") == acquired.isoformat()]
+    named = [each["identifier"][0]["value"] for each in held]
+    assert len(named) == len(set(named))
+    return {status: sum(each["status"] == status for each in held) for status in {each["status"] for each in held}}
+
+
+@ways
+def test_an_amendment_updates_the_report_and_takes_what_it_replaces_out_of_use(peer: Peer, transaction: bool) -> None:
+    first = fresh(41 + transaction)
+    second = amended(first)
+    with destination(peer, transaction=transaction) as ehr:
+        held = ehr.deliver(first)
+        receipts = [ehr.deliver(second, held) for _ in range(2)]
+    assert {each.reference for each in (held, *receipts)} == {f"DiagnosticReport/{stands(peer, first)['id']}"}
+    now = stands(peer, first)
+    assert (now["status"], now["conclusionCode"][0]["coding"][-1]["code"]) == ("amended", "STTC")
+    assert statuses(peer, first) == {"entered-in-error": 8, "amended": 8}
+    referred = [each["reference"] for each in now["result"]]
+    assert {peer.ask("GET", place)["status"] for place in referred} == {"amended"} and len(referred) == 8
+    origins = [each for each in peer.held("Provenance") if f"DiagnosticReport/{now['id']}" in set(references(each))]
+    assert sorted(len(each["entity"]) for each in origins) == [1, 2]
+
+
+@ways
+def test_a_withdrawal_leaves_no_claim(peer: Peer, transaction: bool) -> None:
+    first = fresh(43 + transaction)
+    second = amended(first)
+    last = withdrawn(second)
+    with destination(peer, transaction=transaction) as ehr:
+        held = ehr.deliver(second, ehr.deliver(first))
+        for _ in range(2):
+            ehr.deliver(last, held)
+    now = stands(peer, first)
+    assert now["status"] == "entered-in-error" and "WITHDRAWN" in now["conclusion"]
+    assert not {"result", "media", "conclusionCode"} & now.keys()
+    assert statuses(peer, first) == {"entered-in-error": 16}
+
+
+@ways
+def test_a_first_version_that_comes_again_changes_nothing(peer: Peer, transaction: bool) -> None:
+    first = fresh(45 + transaction)
+    with destination(peer, transaction=transaction) as ehr:
+        ehr.deliver(amended(first), ehr.deliver(first))
+        before = stands(peer, first)
+        ehr.deliver(first)
+    assert stands(peer, first) == before and statuses(peer, first) == {"entered-in-error": 8, "amended": 8}
+
+
+@ways
+@pytest.mark.parametrize("later", [amended, withdrawn])
+def test_what_a_physician_signed_in_between_is_left_as_it_is(
+    peer: Peer, transaction: bool, later: Callable[[Report], Report]
+) -> None:
+    first = fresh(47 + transaction + 2 * (later is amended))
+    with destination(peer, transaction=transaction) as ehr:
+        held = ehr.deliver(first)
+        signed = stands(peer, first) | {"status": "final", "conclusion": "Read by a physician."}
+        peer.ask("PUT", held.reference, json=signed)
+        before = stands(peer, first)
+        with pytest.raises(Refused, match=r"^changed at destination$"):
+            ehr.deliver(later(first), held)
+    assert stands(peer, first) == before and before["status"] == "final"
+    assert statuses(peer, first) == {"preliminary": 8}
+
+
+def test_a_report_that_somebody_changed_without_signing_is_left_as_it_is(peer: Peer) -> None:
+    first = fresh(51)
+    with destination(peer) as ehr:
+        held = ehr.deliver(first)
+        peer.ask("PUT", held.reference, json=stands(peer, first) | {"conclusion": "Looked at."})
+        with pytest.raises(Refused, match="changed at destination"):
+            ehr.deliver(amended(first), held)
+    assert stands(peer, first)["conclusion"] == "Looked at."
+
+
+def test_a_receipt_that_was_lost_is_made_good(peer: Peer) -> None:
+    """The first delivery's answer was lost: the repeat finds all, and an amendment still knows what was written."""
+    first = fresh(52)
+    with destination(peer) as ehr:
+        ehr.deliver(first)
+        held = ehr.deliver(first)
+        ehr.deliver(amended(first), held)
+    assert stands(peer, first)["status"] == "amended"
+
+
+def test_a_later_version_alone_is_created(peer: Peer) -> None:
+    second = amended(fresh(53))
+    with destination(peer) as ehr:
+        assert ehr.deliver(second).reference == ehr.deliver(second).reference
+    assert stands(peer, second)["status"] == "amended" and statuses(peer, second) == {"amended": 8}
+
+
+def test_a_receipt_that_knows_nothing_overwrites_nothing(peer: Peer) -> None:
+    first = fresh(54)
+    with destination(peer) as ehr:
+        held = ehr.deliver(first)
+        for known in (None, Receipt("ehr", held.reference)):
+            with pytest.raises(Refused, match="changed at destination"):
+                ehr.deliver(amended(first), known)
+    assert stands(peer, first)["status"] == "preliminary"
+
+
+def test_a_receipt_names_no_patient(peer: Peer) -> None:
+    with destination(peer) as ehr:
+        held = ehr.deliver(fresh(55))
+    assert held.state and "planted" not in f"{held}".lower()

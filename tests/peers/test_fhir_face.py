@@ -48,8 +48,7 @@ def answers(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, Path
         (job,) = intake.jobs.accept(
             [Job(uuid4(), identity(made.recording), "ab" * 32, 0, ISSUED, "waiting", None, None)]
         )
-        intake.store.put_report(made.id, {BUNDLE: encode(made), PDF: pdf()}, resources)
-        held = resources(intake.store.files(made.id))
+        held = intake.store.put_report(made.id, 1, {BUNDLE: encode(made), PDF: pdf()}, resources)
         intake.jobs.interpreted(job.id, made.id, Index(database, UTC).rows(made.id, 1, held))
     app = build_app(intake)
 

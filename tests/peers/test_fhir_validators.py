@@ -14,9 +14,9 @@ from typing import Any
 import pytest
 
 from adapters.fhir import codes
-from adapters.fhir.bundle import encode, stored
+from adapters.fhir.bundle import encode, stored, superseded
 from ecg.recording import Order, Patient
-from tests.golden.reports import report
+from tests.golden.reports import amended, report, withdrawn
 
 ROOT = Path(__file__).parents[2]
 HERE = Path(__file__).parent / "fhir"
@@ -40,6 +40,8 @@ CASES = {
     "no-time": report(asserted=("MI",), acquired_at=None),
     "naive-time": report(acquired_at=datetime(2024, 5, 1, 10, 12, 30)),
     "no-order": report(order=Order()),
+    "amended": amended(report(asserted=("MI",))),
+    "withdrawn": withdrawn(amended(report(asserted=("MI",)))),
     "hostile": report(patient=Patient(id="<script>&\x00 \"'", issuer="&<b>")),
 }
 
@@ -128,6 +130,17 @@ def test_medplum_finds_no_fault_in_stored_resources(tmp_path: Path) -> None:
 
 
 @needs_medplum
+def test_medplum_finds_no_fault_in_what_a_later_version_replaces(tmp_path: Path) -> None:
+    first = CASES["asserted"]
+    files = []
+    for (kind, id_), resource in superseded(encode(first), encode(amended(first))).items():
+        files.append(tmp_path / f"{kind}-{id_}.json")
+        files[-1].write_bytes(resource)
+    assert len(files) > 8
+    assert {file: found for file, found in medplum("validate", *files).items() if found} == {}
+
+
+@needs_medplum
 def test_medplum_finds_seeded_faults(faulty: dict[str, Path]) -> None:
     found = medplum("validate", *faulty.values())
     seen = {name for name, file in faulty.items() if any("error" in each for each in found[str(file)])}
@@ -154,7 +167,7 @@ def test_our_codes_are_those_of_r4() -> None:
     packaged = medplum("displays")
     ours = [each for each in vars(codes).values() if isinstance(each, dict) and each.get("system") in packaged]
     checked = [each for each in ours if each != codes.AI_ASSERTED]  # younger than R4's copy of its system
-    assert len(checked) == 12
+    assert len(checked) == 14
     assert [each for each in checked if packaged[each["system"]].get(each["code"]) != each["display"]] == []
 
 

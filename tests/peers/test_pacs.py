@@ -19,6 +19,7 @@ from typing import Any
 
 import pytest
 from pydicom import dcmread
+from pydicom.dataset import Dataset
 from pynetdicom import AE, evt
 
 from adapters.dicom.commitment import PUSH_MODEL, MemoryInbox, receive
@@ -91,12 +92,90 @@ def test_orthanc_keeps_and_commits_the_report_in_the_source_study(tmp_path: Path
     assert base64.b64decode(found["pdf"]) == report().pdf
 
 
+@needs_orthanc
+@pytest.mark.parametrize("way", ["c-store", "stow"])
+def test_orthanc_keeps_both_versions_and_the_notes_that_reject_them_once(tmp_path: Path, way: str) -> None:
+    """Run this file by itself where nobody else can reach Orthanc."""
+    if way == "stow" and not DICOMWEB.exists():
+        pytest.skip("Orthanc's DICOMweb plugin is not installed")
+    done = subprocess.run(
+        [*ENTER, sys.executable, __file__, str(tmp_path), way, "versions"],
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+        env=dict(os.environ, PYTHONPATH=str(Path(__file__).parents[2])),
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
+    found = json.loads(done.stdout.splitlines()[-1])
+    first = {str(each.SOPInstanceUID) for each in encoded(report())}
+    second = {str(each.SOPInstanceUID) for each in encoded(reports.amended(report()))}
+    assert len(first | second) == 4 and first | second <= set(found["uids"])
+    assert found["counts"] == [3, 6, 6, 7, 7], "source and two parts; two more and a note, twice; a note alone, twice"
+    assert found["studies"] == 1
+    assert [(title, set(uids)) for title, uids in found["notes"]] == [("113001", first), ("113037", second)]
+    assert found["own"] == [str(report().id)] * 2
+
+
 def dicom_files_class() -> str:
     return str(dcmread(BytesIO(SOURCE)).SOPClassUID)
 
 
 def inside(place: Path, way: str) -> dict[str, Any]:
     """Deliver twice to an Orthanc that holds the source, and say what it holds then."""
+    words: list[object] = []
+    with orthanc(place, way, words) as (asking, destination):
+        receipts = [destination.deliver(report()).reference for _ in range(2)]
+        instances = json.loads(asking("/instances"))
+        held = [dcmread(BytesIO(asking(f"/instances/{each}/file"))) for each in instances]
+        pdf = next(each for each in held if "EncapsulatedDocument" in each)
+        return {
+            "receipts": receipts,
+            "words": len(words),
+            "instances": len(instances),
+            "studies": len(json.loads(asking("/studies"))),
+            "classes": sorted(str(each.SOPClassUID) for each in held),
+            "pdf": base64.b64encode(pdf.EncapsulatedDocument[: pdf.EncapsulatedDocumentLength]).decode(),
+        }
+
+
+def inside_versions(place: Path, way: str) -> dict[str, Any]:
+    """Deliver, amend and withdraw, the last two twice, and say what Orthanc holds after each."""
+    with orthanc(place, way, []) as (asking, destination):
+        held = destination.deliver(report())
+        counts = [len(json.loads(asking("/instances")))]
+        for later in (reports.amended(report()), reports.withdrawn(reports.amended(report()))):
+            receipts = []
+            for _ in range(2):
+                receipts.append(destination.deliver(later, held))
+                counts.append(len(json.loads(asking("/instances"))))
+            held = receipts[-1]
+        files = [asking(f"/instances/{each}/file") for each in json.loads(asking("/instances"))]
+        datasets = [dcmread(BytesIO(data)) for data in files]
+        notes = [each for each in datasets if each.Modality == "KO"]
+        return {
+            "counts": counts,
+            "studies": len(json.loads(asking("/studies"))),
+            "uids": [str(each.SOPInstanceUID) for each in datasets],
+            "own": [str(own_report_id(data)) for data, each in zip(files, datasets, strict=True) if each in notes],
+            "notes": sorted((each.ConceptNameCodeSequence[0].CodeValue, sorted(rejected(each))) for each in notes),
+        }
+
+
+def rejected(note: Dataset) -> set[str]:
+    """Return the SOP Instance UIDs that a note names, the same in its evidence and in its content."""
+    (study,) = note.CurrentRequestedProcedureEvidenceSequence
+    evidence = {
+        str(o.ReferencedSOPInstanceUID) for s in study.ReferencedSeriesSequence for o in s.ReferencedSOPSequence
+    }
+    named = [each.ReferencedSOPSequence[0] for each in note.ContentSequence if "ReferencedSOPSequence" in each]
+    assert evidence == {str(each.ReferencedSOPInstanceUID) for each in named}
+    return evidence
+
+
+@contextmanager
+def orthanc(place: Path, way: str, words: list[object]) -> Iterator[tuple[Callable[..., bytes], Destination]]:
+    """Run an Orthanc that holds the source; give a way to ask it over HTTP, and it as a destination."""
     dicom, http, ours = free_port(), free_port(), free_port()
     settings = {
         "Name": "PACS",
@@ -110,29 +189,18 @@ def inside(place: Path, way: str) -> dict[str, Any]:
         "Plugins": [str(DICOMWEB)] if way == "stow" else [],
     }
     (place / "orthanc.json").write_text(json.dumps(settings))
-    words: list[object] = []
     with running([ORTHANC, str(place / "orthanc.json")], http), commitments(ours, words) as inbox:
         asking = partial(ask, f"http://127.0.0.1:{http}")
         asking("/instances", SOURCE)
         pacs = PacsSettings("127.0.0.1", dicom, "ORTHANC", timeouts=Timeouts(commitment=20, linger=0.1))
-        destination: Destination = PacsDestination("archive", pacs, inbox)
+        destination = PacsDestination("archive", pacs, inbox)
         if way == "stow":
-            url = f"http://127.0.0.1:{http}/dicom-web"
-            destination = WebDestination(
-                "archive", WebSettings(url), commitment=PacsDestination("archive", pacs, inbox)
+            yield (
+                asking,
+                WebDestination("archive", WebSettings(f"http://127.0.0.1:{http}/dicom-web"), commitment=destination),
             )
-        receipts = [destination.deliver(report()).reference for _ in range(2)]
-        instances = json.loads(asking("/instances"))
-        held = [dcmread(BytesIO(asking(f"/instances/{each}/file"))) for each in instances]
-        pdf = next(each for each in held if "EncapsulatedDocument" in each)
-        return {
-            "receipts": receipts,
-            "words": len(words),
-            "instances": len(instances),
-            "studies": len(json.loads(asking("/studies"))),
-            "classes": sorted(str(each.SOPClassUID) for each in held),
-            "pdf": base64.b64encode(pdf.EncapsulatedDocument[: pdf.EncapsulatedDocumentLength]).decode(),
-        }
+        else:
+            yield asking, destination
 
 
 @contextmanager
@@ -192,4 +260,5 @@ def ask(base: str, path: str, body: bytes | None = None) -> bytes:
 
 
 if __name__ == "__main__":
-    print(json.dumps(inside(Path(sys.argv[1]), sys.argv[2])))
+    task = inside_versions if sys.argv[3:] else inside
+    print(json.dumps(task(Path(sys.argv[1]), sys.argv[2])))

@@ -20,7 +20,7 @@ from adapters.fhir.ehr import EhrDestination, EhrSettings
 from adapters.fhir.frame import FhirSettings
 from ecg.errors import DeliveryError, Refused, SetupError, Unconfirmed, Unidentified, Unreachable
 from ecg.recording import Order, Patient
-from tests.golden.reports import PATIENT, report
+from tests.golden.reports import PATIENT, amended, report
 
 Json = dict[str, Any]
 
@@ -273,6 +273,84 @@ def test_the_report_is_found_even_where_the_answer_does_not_say_where(location: 
     held = {"Patient": [person()], "DiagnosticReport": [{"resourceType": "DiagnosticReport", "id": "d-1"}]}
     with ehr(Server(held, answer)) as destination:
         assert destination.deliver(REPORT).reference == PLACE
+
+
+@dataclass
+class Held:
+    """An EHR that holds a first version; somebody changes it just before our update comes, and it says so."""
+
+    status: int
+    becomes: Callable[[Json, Json], Json]
+    held: dict[tuple[str, str], Json] = field(default_factory=dict)
+    updates: int = 0
+
+    def __call__(self, request: httpx.Request) -> httpx.Response:
+        if request.url.path.endswith("/_search"):
+            kind = request.url.path.split("/")[-2]
+            found = [person()] if kind == "Patient" else [e for (k, _), e in self.held.items() if k == kind]
+            return httpx.Response(200, json=searchset(*found))
+        bundle = json.loads(request.content)
+        update = next((e for e in bundle["entry"] if e["request"].get("url", "").startswith("DiagnosticReport/")), None)
+        if update is not None:
+            self.updates += 1
+            assert update["request"]["ifMatch"] == 'W/"1"'
+            key = ("DiagnosticReport", update["resource"]["identifier"][0]["value"])
+            self.held[key] = self.becomes(self.held[key], update["resource"])
+            return httpx.Response(self.status)
+        for number, each in enumerate(entry["resource"] for entry in bundle["entry"]):
+            if each["resourceType"] not in {"Device", "Provenance"}:
+                key = (each["resourceType"], each["identifier"][0]["value"])
+                self.held.setdefault(key, each | {"id": f"x-{number}", "meta": {"versionId": "1"}})
+        return httpx.Response(200, json=taken(bundle))
+
+
+def signed(standing: Json, _: Json) -> Json:
+    return standing | {"status": "final", "meta": {"versionId": "2"}}
+
+
+def ours(standing: Json, sent: Json) -> Json:
+    """Another attempt of the same delivery was quicker, or this one's answer was lost."""
+    return sent | {"meta": sent["meta"] | {"versionId": "2"}}
+
+
+def test_what_is_signed_in_the_instant_before_the_update_is_left_as_it_is() -> None:
+    server = Held(412, signed)
+    with ehr(server) as destination:
+        held = destination.deliver(REPORT)
+        with pytest.raises(Refused, match=r"^changed at destination$"):
+            destination.deliver(amended(REPORT), held)
+    assert server.updates == 1
+
+
+def test_a_conflict_is_tried_again_and_then_found_out() -> None:
+    server = Held(409, signed)
+    with ehr(server) as destination:
+        held = destination.deliver(REPORT)
+        with pytest.raises(Unreachable, match="409"):
+            destination.deliver(amended(REPORT), held)
+        with pytest.raises(Refused, match="changed at destination"):
+            destination.deliver(amended(REPORT), held)
+
+
+@pytest.mark.parametrize("status", [412, 504])
+def test_an_update_that_is_there_already_is_delivered(status: int) -> None:
+    server = Held(status, ours)
+    with ehr(server) as destination:
+        held = destination.deliver(REPORT)
+        if status == 504:
+            with pytest.raises(Unconfirmed):
+                destination.deliver(amended(REPORT), held)
+        assert destination.deliver(amended(REPORT), held).reference.startswith("DiagnosticReport/")
+    assert server.updates == 1
+
+
+def test_a_report_that_is_gone_is_not_put_back() -> None:
+    server = Held(200, ours)
+    with ehr(server) as destination:
+        held = destination.deliver(REPORT)
+        server.held.clear()
+        with pytest.raises(Refused, match="changed at destination"):
+            destination.deliver(amended(REPORT), held)
 
 
 class Once:

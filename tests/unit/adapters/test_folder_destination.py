@@ -7,9 +7,9 @@ from pathlib import Path
 import pytest
 
 from adapters.fhir.bundle import encode
-from adapters.folder import ABANDONED, DRAFT, FolderDestination
+from adapters.folder import ABANDONED, DRAFT, WITHDRAWN, FolderDestination
 from ecg.errors import Unreachable
-from tests.golden.reports import report
+from tests.golden.reports import amended, report, withdrawn
 
 REPORT = report(asserted=("MI",))
 
@@ -97,3 +97,74 @@ def test_what_is_written_is_synced_before_it_has_its_name(tmp_path: Path, monkey
     monkeypatch.setattr(Path, "rename", renamed)
     FolderDestination(tmp_path).deliver(REPORT)
     assert done == ["file", "file", "file", "directory", "name", "directory"]
+
+
+SECOND = amended(REPORT)
+LAST = withdrawn(SECOND)
+
+
+def held(at: Path) -> dict[str, bytes]:
+    home = at / str(REPORT.id)
+    return {str(each.relative_to(home)): each.read_bytes() for each in sorted(home.rglob("*")) if each.is_file()}
+
+
+def test_a_later_version_takes_the_place_and_the_earlier_ones_stand_below_it(tmp_path: Path) -> None:
+    destination = FolderDestination(tmp_path)
+    for each in (REPORT, SECOND, REPORT, SECOND):
+        destination.deliver(each)
+    assert held(tmp_path) == {
+        "VERSION": b"2\n",
+        "bundle.json": encode(SECOND),
+        "relevance-STTC.png": SECOND.pictures[0].png,
+        "report.pdf": SECOND.pdf,
+        "versions/1/bundle.json": encode(REPORT),
+        "versions/1/relevance-MI.png": REPORT.pictures[0].png,
+        "versions/1/report.pdf": REPORT.pdf,
+    }
+    assert [each.name for each in tmp_path.iterdir()] == [str(REPORT.id)]
+
+
+def test_a_withdrawn_report_says_so_wherever_one_looks(tmp_path: Path) -> None:
+    destination = FolderDestination(tmp_path)
+    for each in (REPORT, SECOND, LAST, LAST, SECOND):
+        destination.deliver(each)
+    files = held(tmp_path)
+    assert files["report.pdf"] == LAST.pdf and not [each for each in files if each.startswith("relevance")]
+    notices = [name for name in files if name.endswith(WITHDRAWN)]
+    assert notices == [WITHDRAWN, f"versions/1/{WITHDRAWN}", f"versions/2/{WITHDRAWN}"]
+    assert all(b"WITHDRAWN" in files[each] and b"[wrong-patient]" in files[each] for each in notices)
+    assert files["versions/2/report.pdf"] == SECOND.pdf
+
+
+def test_what_somebody_changed_is_kept_with_its_version(tmp_path: Path) -> None:
+    destination = FolderDestination(tmp_path)
+    home = tmp_path / destination.deliver(REPORT).reference
+    (home / "report.pdf").write_bytes(b"signed")
+    destination.deliver(SECOND)
+    assert (home / "versions" / "1" / "report.pdf").read_bytes() == b"signed"
+
+
+@pytest.mark.parametrize("renames", [0, 1, 2])
+def test_a_crash_leaves_one_version_whole_and_a_repeat_ends_it(
+    renames: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    FolderDestination(tmp_path).deliver(REPORT)
+    rename, left = Path.rename, renames
+
+    def crash(here: Path, there: Path) -> Path:
+        nonlocal left
+        if left == 0:
+            raise KeyboardInterrupt
+        left -= 1
+        return rename(here, there)
+
+    with monkeypatch.context() as patched:
+        patched.setattr(Path, "rename", crash)
+        patched.setattr("adapters.folder.shutil.rmtree", lambda *_: (_ for _ in ()).throw(KeyboardInterrupt))
+        with pytest.raises(KeyboardInterrupt):
+            FolderDestination(tmp_path).deliver(SECOND)
+    for _ in range(2):
+        FolderDestination(tmp_path).deliver(SECOND)
+    files = held(tmp_path)
+    assert (files["report.pdf"], files["versions/1/report.pdf"]) == (SECOND.pdf, REPORT.pdf)
+    assert [each.name for each in tmp_path.iterdir() if not each.name.startswith(DRAFT)] == [str(REPORT.id)]

@@ -64,7 +64,7 @@ def test_a_secret_goes_by_basic_authentication_both_parts_encoded() -> None:
     kind, _, pair = endpoint.asked[0].headers["Authorization"].partition(" ")
     assert (kind, base64.b64decode(pair).decode()) == ("Basic", f"my+client:{quote_plus(SECRET)}")
     assert endpoint.form()["grant_type"] == "client_credentials"
-    assert "system/DiagnosticReport.cs" in endpoint.form()["scope"].split()
+    assert "system/DiagnosticReport.cus" in endpoint.form()["scope"].split()
     assert str(endpoint.asked[0].url) == ENDPOINT
 
 

@@ -20,13 +20,15 @@ from pynetdicom import AE, evt
 from pynetdicom.events import Event
 from pynetdicom.transport import ThreadedAssociationServer
 
+from adapters.dicom.codes import KEY_OBJECT_SELECTION
 from adapters.dicom.commitment import PUSH_MODEL, PUSH_MODEL_INSTANCE, Commitment, MemoryInbox
 from adapters.dicom.pacs import VERIFICATION, PacsDestination, PacsSettings, Timeouts, tls_context
 from adapters.dicom.results import ENCAPSULATED_PDF, PDF, PICTURE, SECONDARY_CAPTURE, encoded, instance_uid
 from ecg.errors import DeliveryError, Refused, Unconfirmed, Unreachable
 from ecg.ports import Destination
 from ecg.recording import Order
-from tests.golden.reports import report
+from ecg.report import Receipt, Report
+from tests.golden.reports import amended, report, withdrawn
 
 REPORT = report(asserted=("MI",))
 UIDS = (instance_uid(REPORT.id, PDF), instance_uid(REPORT.id, PICTURE))
@@ -443,3 +445,36 @@ def babble(connection: socket.socket, answer: bytes | None) -> None:
         time.sleep(1.5)
     else:
         connection.sendall(answer)
+
+
+def test_a_later_version_is_stored_before_the_note_that_rejects_the_former() -> None:
+    pacs = Pacs(classes=(*ALL, KEY_OBJECT_SELECTION))
+    with pacs.running() as port:
+        ours = destination(port, commitment=True)
+        held = ours.deliver(REPORT)
+        second = ours.deliver(amended(REPORT), held)
+        last = ours.deliver(withdrawn(amended(REPORT)), second)
+    assert [each.Modality for each in pacs.held.values()] == ["DOC", "ECG", "DOC", "ECG", "KO", "KO"]
+    assert " ".join(pacs.held) == " ".join(each.reference for each in (held, second, last))
+    assert len(set(pacs.asked)) == 3
+
+
+@pytest.mark.parametrize("later", [amended, withdrawn])
+def test_a_pacs_that_takes_no_notes_gets_nothing_of_a_later_version(later: Callable[[Report], Report]) -> None:
+    pacs = Pacs()
+    with pacs.running() as port:
+        held = destination(port).deliver(REPORT)
+        with pytest.raises(Refused, match="Key Object Selection") as caught:
+            destination(port).deliver(later(REPORT), held)
+    assert not caught.value.partly and len(pacs.held) == 2
+
+
+def test_a_withdrawal_where_nothing_of_ours_is_asks_nobody() -> None:
+    assert destination(104).deliver(withdrawn(REPORT), Receipt("archive", "1.2.3")).reference == ""
+
+
+@pytest.mark.parametrize("statuses, partly", [((0xA900,), False), ((0x0000, 0xA900), True)])
+def test_a_refusal_says_whether_a_part_is_there(statuses: tuple[int, ...], partly: bool) -> None:
+    with Pacs(statuses=statuses).running() as port, pytest.raises(Refused) as caught:
+        destination(port).deliver(REPORT)
+    assert caught.value.partly is partly

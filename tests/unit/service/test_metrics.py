@@ -42,7 +42,7 @@ def samples(exposition: bytes) -> Samples:
 class Fake:
     failure: Exception | None
 
-    def deliver(self, report: Report) -> Receipt:
+    def deliver(self, report: Report, held: Receipt | None = None) -> Receipt:
         if self.failure is not None:
             raise self.failure
         return Receipt("ward", "a reference")

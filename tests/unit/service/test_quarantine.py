@@ -178,7 +178,7 @@ def test_a_released_delivery_is_tried_again_and_may_come_back(quarantine: Quaran
     jobs, before = quarantine.jobs, len(queued(quarantine.jobs))
     quarantine.release(entry)
     assert jobs.delivery(report, "ehr").state == "waiting"
-    assert queued(jobs)[before:] == [("deliver:ehr", {"report_id": str(report), "destination": "ehr"})]
+    assert queued(jobs)[before:] == [("deliver:ehr", {"report_id": str(report), "destination": "ehr", "version": "1"})]
     jobs.quarantined(report, "ehr", "patient-ambiguous")
     (again,) = quarantine.listed()
     assert again.id != entry.id and again.reason == "patient-ambiguous"

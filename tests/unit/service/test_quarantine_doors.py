@@ -178,7 +178,7 @@ class Ehr:
 
     known = False
 
-    def deliver(self, report: Report) -> Receipt:
+    def deliver(self, report: Report, held: Receipt | None = None) -> Receipt:
         if not self.known:
             raise Unidentified("patient-not-found")
         return Receipt("ehr", "DiagnosticReport/1")

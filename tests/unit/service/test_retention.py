@@ -28,7 +28,8 @@ from service.bucket import BucketSettings, S3Blobs
 from service.cli.main import app
 from service.database import Database
 from service.intake import Accepted, Intake
-from service.jobs import ERASE, Job, Jobs
+from service.jobs import Job, Jobs
+from service.queueing import ERASE
 from service.renderings import BUNDLE
 from service.retention import Policy, Retention, schedule
 from service.settings import Settings, load_settings
@@ -44,7 +45,7 @@ FOREVER = Policy()
 
 
 class Ward:
-    def deliver(self, report: Report) -> Receipt:
+    def deliver(self, report: Report, held: Receipt | None = None) -> Receipt:
         return Receipt("ward", "a reference")
 
 
@@ -215,11 +216,11 @@ def test_what_a_worker_writes_while_it_is_erased_goes_with_the_next_sweep(house:
     report_id = uuid4()
     assert house.jobs.holding(job.id, report_id)
     assert not house.retention().erase(job.id, "patient-request", NOW), "it is in a worker's hands"
-    house.store.put_report(report_id, {BUNDLE: b'{"entry": []}'}, lambda files: {})
+    house.store.put_report(report_id, 1, {BUNDLE: b'{"entry": []}'}, lambda files, former: {})
     house.jobs.interpreted(job.id, report_id)
     assert house.now(job).state == "erased" and house.jobs.deliveries(job.id) == []
     assert house.retention().sweep() == 0 and house.store.files(report_id) == {}
-    house.store.put_report(report_id, {BUNDLE: b'{"entry": []}'}, lambda files: {})
+    house.store.put_report(report_id, 1, {BUNDLE: b'{"entry": []}'}, lambda files, former: {})
     house.done(job.id)
     assert house.retention().sweep() == 1 and house.retention().sweep() == 0
     assert house.kept() == set()
@@ -444,7 +445,7 @@ def test_the_command_erases_by_report_or_job(
         reports = [uuid4(), uuid4()]
         for job, report in zip(accepted, reports, strict=True):
             service.jobs.holding(job.id, report)
-            service.store.put_report(report, {BUNDLE: b'{"entry": []}'}, lambda files: {})
+            service.store.put_report(report, 1, {BUNDLE: b'{"entry": []}'}, lambda files, former: {})
             service.jobs.interpreted(job.id, report)
         with service.database.transaction() as connection:
             connection.execute("delete from procrastinate_jobs")

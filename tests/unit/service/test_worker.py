@@ -29,7 +29,7 @@ class Fake:
     failure: Exception | None = None
     given: list[Report] = field(default_factory=list)
 
-    def deliver(self, report: Report) -> Receipt:
+    def deliver(self, report: Report, held: Receipt | None = None) -> Receipt:
         self.given.append(report)
         if self.failure is not None:
             raise self.failure
