@@ -176,6 +176,11 @@ class Workshop:
                     if not isinstance(error, Refused):
                         raise
                     return
+                except Exception as error:
+                    # What is merely away comes back. Anything else is ours, and a repeat would end as this one did.
+                    if not isinstance(error, Overloaded):
+                        self.jobs.undelivered(report_id, name, code_of(error), final=True, version=delivery.version)
+                    raise
 
     def _deliver(self, delivery: Delivery, destination: Destination) -> None:
         report_id, name, version = delivery.report_id, delivery.destination, delivery.version
