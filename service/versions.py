@@ -237,11 +237,16 @@ class Versions:
         found = self.database.rows(Delivery, query, values)
         return Receipt(delivery.destination, found[0].reference or "", found[0].kept) if found else None
 
-    def set_open(self, delivery: Delivery, open_: bool) -> None:
-        """Record whether a delivery may have arrived: from before it is tried until it is known that it has not."""
+    def set_open(self, delivery: Delivery, open_: bool) -> bool:
+        """Record whether a delivery may have arrived: from before it is tried until it is known that it has not.
+
+        False: there is nothing to try any more.
+        """
         with self.database.transaction() as connection:
-            connection.execute(
-                "update twelvelead.delivery set open = %s "
-                "where report_id = %s and destination = %s and version = %s and state <> 'delivered'",
-                (open_, delivery.report_id, delivery.destination, delivery.version),
+            return bool(
+                connection.execute(
+                    "update twelvelead.delivery set open = %s where report_id = %s and destination = %s "
+                    "and version = %s and state in ('waiting', 'dead')",
+                    (open_, delivery.report_id, delivery.destination, delivery.version),
+                ).rowcount
             )

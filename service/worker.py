@@ -189,7 +189,8 @@ class Workshop:
         if report.withdrawn and held is None:  # nobody there can have relied on it
             self.jobs.delivered(report_id, name, NEVER_SENT, version)
             return
-        self.versions.set_open(delivery, True)
+        if not self.versions.set_open(delivery, True):  # a later version has taken its place
+            return
         try:
             with self.metrics.delivering(name, report.issued):
                 receipt = destination.deliver(report, held)

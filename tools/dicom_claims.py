@@ -7,6 +7,7 @@ LISTENER: Final = "tests/unit/adapters/test_dicom_listener.py"
 PACS: Final = "tests/unit/adapters/test_pacs_destination.py"
 RESULTS: Final = "tests/unit/adapters/test_dicom_results.py"
 STOW: Final = "tests/unit/service/test_dicomweb.py"
+NOTE: Final = "tests/unit/adapters/test_rejection_note.py"
 WEB: Final = "tests/unit/adapters/test_web_destination.py"
 CONTEXT: Final = "tests/unit/adapters/test_dicom_context.py"
 ECHO: Final = "tests/unit/adapters/test_dicom_echo.py"
@@ -43,6 +44,17 @@ CLAIMS: Final[dict[str, tuple[Claim, ...]]] = {
         _claim("every storage class is taken", f"{LISTENER}::test_every_class_is_taken_in_every_transfer_syntax"),
         _claim("no other class gets a context", f"{LISTENER}::test_a_class_of_no_use_gets_no_context"),
         _claim("a PACS takes both result classes", f"{PACS}::test_both_objects_arrive_and_the_receipt_names_them"),
+        _claim(
+            "a rejection note follows a later version",
+            f"{PACS}::test_a_later_version_is_stored_before_the_note_that_rejects_the_former",
+            f"{WEB}::test_a_later_version_is_stored_with_the_note_that_rejects_the_former",
+            f"{PEER_PACS}::test_orthanc_keeps_both_versions_and_the_notes_that_reject_them_once",
+        ),
+        _claim(
+            "to a PACS without its class nothing of it is sent",
+            f"{PACS}::test_a_pacs_that_takes_no_notes_gets_nothing_of_a_later_version",
+        ),
+        _claim("a rejection note says why", f"{NOTE}::test_the_title_says_why"),
     ),
     "syntaxes": (
         _claim("an ECG arrives as it was sent", f"{LISTENER}::test_an_ecg_arrives_as_it_was_sent"),

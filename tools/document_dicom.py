@@ -9,7 +9,14 @@ from pynetdicom._globals import DEFAULT_MAX_LENGTH
 
 from adapters.dicom import pacs, statuses
 from adapters.dicom.associations import MOST_COMMAND, MOST_REQUEST, Bounds
-from adapters.dicom.codes import EXPLICIT_LITTLE, IMPLICIT_LITTLE, SOP_CLASSES, STORAGE_CLASSES, TRANSFER_SYNTAXES
+from adapters.dicom.codes import (
+    EXPLICIT_LITTLE,
+    IMPLICIT_LITTLE,
+    KEY_OBJECT_SELECTION,
+    SOP_CLASSES,
+    STORAGE_CLASSES,
+    TRANSFER_SYNTAXES,
+)
 from adapters.dicom.commitment import PUSH_MODEL
 from adapters.dicom.listener import VERIFICATION
 from adapters.dicom.results import encapsulated_pdf, secondary_capture
@@ -59,12 +66,14 @@ def _network() -> Iterator[str]:
     yield from _table("SOP class|UID|SCP|SCU")
     yield f"| Verification | `{VERIFICATION}` | yes | yes (`twelvelead echo`) |"
     for uid, name in STORAGE_CLASSES.items():
-        sent = "yes" if uid in pacs.RESULTS else ""
+        sent = "yes" if uid in pacs.RESULTS else "rejection notes" if uid == KEY_OBJECT_SELECTION else ""
         read = "yes, read as ECG" if uid in SOP_CLASSES else "yes, acknowledged"
         yield f"| {name} | `{uid}` | {read} | {sent} |"
     yield f"| {UID(PUSH_MODEL).name} | `{PUSH_MODEL}` | N-EVENT-REPORT alone | yes |"
     yield ""
     yield "What is acknowledged and not read ends there: a PACS may forward all it has, and its queue goes on."
+    yield "A rejection note (Key Object Selection, TID 2010; titles 113001 and 113037 of CID 7010) follows the objects"
+    yield "of an amended report, and goes alone for a withdrawn one; to a PACS without that class neither is sent."
     yield from _claims("classes")
     yield from _section("Transfer syntaxes")
     yield from _table("transfer syntax|UID|SCP|SCU")

@@ -1,18 +1,20 @@
 """What every place for blobs promises: a folder, and a bucket of a real S3 server."""
 
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
-from uuid import uuid4
+from uuid import UUID, uuid4
 
 import pytest
 
 from service.blobs import Blobs, FolderBlobs
 from service.bucket import BucketSettings, S3Blobs
+from service.store import Store
 from tests.peers.seaweedfs import s3_server
 
+REPORT = UUID(int=7)
 FILES = {"report.pdf": b"%PDF", "bundle.json": b"{}", "empty": b""}
 
 
@@ -59,6 +61,28 @@ def test_what_was_never_put_is_not_there(blobs: Blobs) -> None:
     assert blobs.get("here/not") is None and blobs.get("nowhere/at/all") is None and blobs.get("here") is None
     assert blobs.get_folder("reports/1") == {} and blobs.get_from("reports/1", "report.pdf") is None
     assert blobs.names("nowhere") == []
+
+
+def test_a_folder_may_stand_where_others_stand_below(blobs: Blobs, again: Callable[[], Blobs]) -> None:
+    assert not blobs.has_folder("reports/1")
+    blobs.put_folder("reports/1/2", FILES)
+    assert not blobs.has_folder("reports/1") and blobs.has_folder("reports/1/2") and not blobs.has_folder("reports")
+    assert blobs.get_folder("reports/1") == {} and blobs.names("reports/1") == ["2"]
+    blobs.delete("reports/1")
+    assert not blobs.has_folder("reports/1/2") and blobs.get_folder("reports/1/2") == {}
+
+
+def test_versions_of_a_report_stand_side_by_side_and_go_together(blobs: Blobs, again: Callable[[], Blobs]) -> None:
+    def resources_of(files: Mapping[str, bytes], former: Mapping[str, bytes]) -> dict[str, bytes]:
+        return {f"Media/{REPORT}": files["report.pdf"], f"Observation/{UUID(int=len(former))}": b"{}"}
+
+    for version in (1, 2):
+        Store(blobs).put_report(REPORT, version, {"report.pdf": b"%d" % version}, resources_of)
+    store = Store(again())
+    assert store.versions(REPORT) == [1, 2] and store.file(REPORT, "report.pdf", 1) == b"1"
+    assert store.file(REPORT, "report.pdf") == store.resource("Media", REPORT) == b"2"
+    store.erase_report(REPORT, resources_of)
+    assert store.versions(REPORT) == [] and store.resource("Media", REPORT) is None and store.files(REPORT, 1) == {}
 
 
 def test_the_first_one_stays_unless_it_is_replaced(blobs: Blobs) -> None:

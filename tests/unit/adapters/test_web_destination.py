@@ -12,14 +12,15 @@ from pydicom import dcmread
 from pydicom.dataset import Dataset
 
 from adapters.dicom.pacs import PacsDestination
+from adapters.dicom.rejection import succeeding
 from adapters.dicom.results import PDF, PICTURE, encoded, instance_uid
 from adapters.dicom.web import WebDestination, WebSettings
 from adapters.exchange import Wire
 from ecg.errors import DeliveryError, Refused, SetupError, Unconfirmed, Unreachable
 from ecg.ports import Destination
 from ecg.recording import Order
-from ecg.report import Report
-from tests.golden.reports import report
+from ecg.report import Receipt, Report
+from tests.golden.reports import amended, report, withdrawn
 
 REPORT = report(asserted=("MI",))
 UIDS = (instance_uid(REPORT.id, PDF), instance_uid(REPORT.id, PICTURE))
@@ -95,11 +96,12 @@ def deliver(
     tokens: Any = None,
     commitment: Any = None,
     what: Report = REPORT,
+    held: Receipt | None = None,
 ) -> str:
     settings = WebSettings(URL, Wire(transport=httpx.MockTransport(pacs)))
     made: Destination = WebDestination("archive", settings, tokens, cast(PacsDestination | None, commitment))
     try:
-        return made.deliver(what).reference
+        return made.deliver(what, held).reference
     finally:
         cast(WebDestination, made).close()
 
@@ -210,3 +212,33 @@ def test_without_a_study_nothing_is_sent() -> None:
 def test_beyond_loopback_it_speaks_tls_only() -> None:
     with pytest.raises(SetupError, match="https"):
         WebDestination("archive", WebSettings("http://pacs.example/dicom-web"))
+
+
+def test_a_later_version_is_stored_with_the_note_that_rejects_the_former() -> None:
+    held = Receipt("archive", " ".join(UIDS))
+    for later, modalities in ((amended(REPORT), ["DOC", "ECG", "KO"]), (withdrawn(REPORT), ["KO"])):
+        uids = tuple(str(each.SOPInstanceUID) for each in succeeding(later, held))
+        pacs, commits = Pacs((200, module(uids))), Commits()
+        assert deliver(pacs, commitment=commits, what=later, held=held) == " ".join(uids)
+        assert [each.Modality for each in pacs.held.values()] == modalities and tuple(pacs.held) == uids
+        assert commits.asked == 1
+
+
+def test_a_withdrawal_where_nothing_of_ours_is_asks_nobody() -> None:
+    pacs, commits = Pacs(), Commits()
+    assert deliver(pacs, commitment=commits, what=withdrawn(REPORT), held=Receipt("archive", "1.2.3")) == ""
+    assert (pacs.asked, commits.asked) == ([], 0)
+
+
+@pytest.mark.parametrize(
+    "answer, commitment, partly",
+    [
+        ((409, module((), dict.fromkeys(UIDS, 0xC000))), None, False),
+        ((202, module(UIDS[:1], {UIDS[1]: 0xC000})), None, True),
+        ((200, module(UIDS)), Commits(Refused("why")), True),
+    ],
+)
+def test_a_refusal_says_whether_a_part_is_there(answer: Any, commitment: Any, partly: bool) -> None:
+    with pytest.raises(Refused) as caught:
+        deliver(Pacs(answer), commitment=commitment)
+    assert caught.value.partly is partly

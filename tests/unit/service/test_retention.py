@@ -34,6 +34,7 @@ from service.renderings import BUNDLE
 from service.retention import Policy, Retention, schedule
 from service.settings import Settings, load_settings
 from service.store import Store
+from service.versions import Versions
 from service.wiring import Service
 from service.worker import Workshop
 from tests.golden.dicom_files import Who, square_wave, to_bytes, twelve_lead_dataset
@@ -278,6 +279,27 @@ def test_policy_leaves_what_a_destination_has_not_got(house: House, state: str) 
         connection.execute("update twelvelead.delivery set state = %s where destination = 'ward'", (state,))
     before = house.kept()
     assert house.retention(Policy(1, 1)).apply(NOW) == 0 and house.kept() == before
+
+
+def test_the_term_counts_from_the_latest_version(house: House) -> None:
+    one = house.report_on(ecg())
+    assert one.report_id is not None
+    versions = Versions(house.jobs.database)
+    asked = versions.amend(one.report_id, NOW - timedelta(days=89), "something else")
+    assert asked is not None
+    policy, before = Policy(payload_days=90, report_days=90), house.kept()
+    assert house.retention(policy).apply(NOW + timedelta(days=365)) == 0, "a version of it is being made"
+    house.workshop.revise(one.report_id, 2, last=False)
+    with house.jobs.database.transaction() as connection:
+        connection.execute("delete from procrastinate_jobs")
+    assert house.retention(policy).apply(NOW) == 0 and house.kept() > before
+    assert house.retention(policy).apply(NOW + timedelta(days=1)) == 2 and house.kept() == set()
+    with house.jobs.database.transaction() as connection:
+        for table in ("version", "resource", "holding"):
+            assert (
+                connection.execute(f"select from twelvelead.{table} where report_id = %s", (one.report_id,)).rowcount
+                == 0
+            )
 
 
 @pytest.mark.parametrize("state", ["waiting", "dead", "quarantined"])

@@ -1,5 +1,6 @@
 """A report's versions on a real ledger: one is made at a time, and each destination gets them in order, or the last."""
 
+import asyncio
 import json
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -9,19 +10,24 @@ from datetime import UTC, datetime
 from pathlib import Path
 from uuid import UUID, uuid4
 
+import httpx
 import psycopg
 import psycopg.conninfo
 import pytest
 
-from ecg.errors import Conflict, DeliveryError, Refused, Unconfirmed, UnknownReport, Unreachable
+from ecg.errors import Conflict, DeliveryError, Refused, Unconfirmed, Unidentified, UnknownReport, Unreachable
 from ecg.payload import Payload
 from ecg.report import Receipt, Report
 from models.router import CardRouter
 from service import versions as versions_module
+from service.api.app import build_app
 from service.database import Database
 from service.deliveries import Delivery
 from service.intake import Intake
 from service.jobs import Jobs
+from service.quarantine import Quarantine
+from service.retention import Policy, Retention
+from service.search import Criteria, Index
 from service.settings import Settings
 from service.store import Store
 from service.versions import NEVER_SENT, Version, Versions, made_with, models_of
@@ -364,3 +370,162 @@ def test_what_was_issued_before_there_were_versions_is_its_first(jobs: Jobs, tmp
         ("ward", 1, "delivered", False),
     ]
     assert asked is not None and asked.version == 2, "what it was made with is not known"
+
+
+def test_what_waits_for_an_operator_is_superseded_by_a_later_version(
+    workshop: Workshop, versions: Versions, report: UUID
+) -> None:
+    ward = Ward([Unidentified("patient-not-found"), Unidentified("patient-ambiguous")])
+    deliver(workshop, report, ward, 1)
+    amended(workshop, versions, report)
+    deliver(workshop, report, ward, 2)
+    jobs, quarantine = workshop.jobs, Quarantine(workshop.jobs)
+    assert states(jobs, report) == ["superseded", "quarantined"]
+    (entry,) = [each for each in quarantine.listed() if each.report_id == report]
+    assert (entry.version, entry.reason, entry.destination) == (2, "patient-ambiguous", "ward")
+    quarantine.release(entry)
+    deliver(workshop, report, ward, 2)
+    assert states(jobs, report) == ["superseded", "delivered"] and ward.given[-1] == (2, "amended", None)
+
+
+def test_a_released_delivery_is_superseded_where_a_later_one_waits(
+    workshop: Workshop, versions: Versions, report: UUID
+) -> None:
+    ward = Ward([Unidentified("patient-not-found")])
+    deliver(workshop, report, ward, 1)
+    amended(workshop, versions, report)
+    quarantine = Quarantine(workshop.jobs)
+    quarantine.release(next(each for each in quarantine.listed() if each.report_id == report))
+    deliver(workshop, report, ward, 1)
+    deliver(workshop, report, ward, 2)
+    assert states(workshop.jobs, report) == ["superseded", "delivered"] and len(ward.given) == 2
+
+
+def test_what_may_have_arrived_and_waits_for_an_operator_keeps_the_later_version_waiting(
+    workshop: Workshop, versions: Versions, report: UUID
+) -> None:
+    ward = Ward([Unconfirmed("no answer"), Unidentified("patient-inactive")])
+    deliver(workshop, report, ward, 1)
+    deliver(workshop, report, ward, 1)
+    withdrawn(workshop, versions, report)
+    deliver(workshop, report, ward, 2)
+    jobs, quarantine = workshop.jobs, Quarantine(workshop.jobs)
+    assert states(jobs, report) == ["quarantined", "quarantined"] and len(ward.given) == 2
+    entries = sorted((each for each in quarantine.listed() if each.report_id == report), key=lambda each: each.since)
+    assert [each.reason for each in entries] == ["patient-inactive", "former-unsettled"]
+    for each in entries:
+        quarantine.release(each)
+    deliver(workshop, report, ward, 2)
+    assert states(jobs, report) == ["delivered", "delivered"]
+    assert [version for version, _, _ in ward.given] == [1, 1, 1, 2] and ward.given[-1][2] == "state of 1"
+
+
+def test_what_an_operator_has_discarded_goes_there_in_no_later_version(
+    workshop: Workshop, versions: Versions, report: UUID
+) -> None:
+    deliver(workshop, report, Ward([Unidentified("patient-mismatch")]), 1)
+    quarantine = Quarantine(workshop.jobs)
+    quarantine.discard(next(each for each in quarantine.listed() if each.report_id == report), "wrong-patient")
+    amended(workshop, versions, report)
+    assert states(workshop.jobs, report) == ["discarded"]
+
+
+def test_a_discarded_amendment_does_not_keep_the_withdrawal_from_who_holds_the_first(
+    workshop: Workshop, versions: Versions, report: UUID
+) -> None:
+    ward = Ward([None, Unidentified("patient-inactive")])
+    deliver(workshop, report, ward, 1)
+    amended(workshop, versions, report)
+    deliver(workshop, report, ward, 2)
+    quarantine = Quarantine(workshop.jobs)
+    quarantine.discard(next(each for each in quarantine.listed() if each.report_id == report), "not-needed")
+    withdrawn(workshop, versions, report)
+    deliver(workshop, report, ward, 3)
+    assert states(workshop.jobs, report) == ["delivered", "discarded", "delivered"]
+    assert ward.given[-1] == (3, "entered-in-error", "state of 1")
+
+
+def test_the_search_follows_the_versions(
+    workshop: Workshop, versions: Versions, report: UUID, jobs: Jobs, intake: Intake
+) -> None:
+    index = Index(jobs.database, None)
+    first = json.loads(intake.store.resource("DiagnosticReport", report) or b"")
+    patient = first["subject"]["identifier"]["value"]
+    former = UUID(first["result"][0]["reference"].partition("/")[2])
+    asked = Criteria("DiagnosticReport", patients=((index.token(None, patient),),))
+
+    def found() -> list[tuple[UUID, int]]:
+        return [(each.id, each.version) for each in index.find(asked, 10).found]
+
+    def version(kind: str, id_: UUID) -> int:
+        held = index.held(kind, id_)
+        assert held is not None
+        return held.version
+
+    assert found() == [(report, 1)] and version("Observation", former) == 1
+    amended(workshop, versions, report)
+    assert found() == [(report, 2)] and version("Observation", former) == 2
+    withdrawn(workshop, versions, report)
+    assert found() == [(report, 3)] and version("Observation", former) == 2
+
+
+def test_what_is_served_over_fhir_has_the_version_of_its_tag(
+    workshop: Workshop, versions: Versions, report: UUID, intake: Intake
+) -> None:
+    def get(path: str, tag: str = "") -> httpx.Response:
+        async def ask() -> httpx.Response:
+            transport = httpx.ASGITransport(build_app(intake))
+            async with httpx.AsyncClient(transport=transport, base_url="http://localhost") as client:
+                return await client.get(path, headers={"If-None-Match": tag})
+
+        return asyncio.run(ask())
+
+    first = get(f"/fhir/DiagnosticReport/{report}")
+    patient = first.json()["subject"]["identifier"]["value"]
+    former = first.json()["result"][0]["reference"]
+    amended(workshop, versions, report)
+    second = get(f"/fhir/DiagnosticReport/{report}", first.headers["ETag"])
+    assert (first.headers["ETag"], second.headers["ETag"]) == ('W/"1"', 'W/"2"')
+    assert second.status_code == 200 and second.json()["status"] == "amended"
+    assert second.json()["meta"]["versionId"] == "2"
+    retired = get(f"/fhir/{former}")
+    assert retired.json()["status"] == "entered-in-error"
+    assert retired.headers["ETag"] == f'W/"{retired.json()["meta"]["versionId"]}"' == 'W/"2"'
+    (entry,) = get(f"/fhir/DiagnosticReport?patient:identifier={patient}").json()["entry"]
+    assert entry["resource"] == second.json()
+
+
+def test_a_version_is_as_urgent_as_its_ecg(versions: Versions, report: UUID, jobs: Jobs) -> None:
+    with jobs.database.transaction() as connection:
+        connection.execute("update twelvelead.job set priority = 3 where report_id = %s", (report,))
+    versions.withdraw(report, LATER, "safety")
+    query = "select priority from procrastinate_jobs where task_name = 'revise' and args ->> 'report_id' = %s"
+    with jobs.database.transaction() as connection:
+        assert connection.execute(query, (str(report),)).fetchall() == [(3,)]
+
+
+def test_what_was_erased_is_neither_amended_nor_made(
+    workshop: Workshop, versions: Versions, report: UUID, intake: Intake
+) -> None:
+    asked = versions.amend(report, LATER, "something else")
+    assert asked is not None
+    retention = Retention(workshop.jobs, intake.store, Policy())
+    assert not retention.erase(asked.job_id, "patient-request", LATER), "a worker has the version in hand"
+    assert not versions.holding(asked)
+    workshop.revise(report, 2, last=False)
+    versions.made(asked, (), None)
+    assert intake.store.versions(report) == [] and versions.versions(report) == []
+    with pytest.raises(UnknownReport):
+        versions.withdraw(report, LATER, "safety")
+
+
+def test_without_its_ecg_no_further_version_is_made(versions: Versions, report: UUID, jobs: Jobs) -> None:
+    with jobs.database.transaction() as connection:
+        connection.execute(
+            "insert into twelvelead.erasure (job_id, payload_at) select id, now() from twelvelead.job "
+            "where report_id = %s",
+            (report,),
+        )
+    for ask in (lambda: versions.amend(report, LATER, "x"), lambda: versions.withdraw(report, LATER, "safety")):
+        with pytest.raises(Conflict, match="erased"):
+            ask()
