@@ -84,7 +84,7 @@ def test_each_kind_is_built(tmp_path: Path) -> None:
     client_id = "twelvelead"
     secret_file = "{secret}"
     token_url = "https://login.example.org/token"
-    scope = "dicom.write"
+    scopes = ["dicom.write"]
     host = "127.0.0.1"
     port = 4242
     ae_title = "PACS"

@@ -293,7 +293,7 @@ def test_the_term_counts_from_the_latest_version(house: House) -> None:
     with house.jobs.database.transaction() as connection:
         connection.execute("delete from procrastinate_jobs")
     assert house.retention(policy).apply(NOW) == 0 and house.kept() > before
-    assert house.retention(policy).apply(NOW + timedelta(days=1)) == 2 and house.kept() == set()
+    assert house.retention(policy).apply(NOW + timedelta(days=2)) == 2 and house.kept() == set()
     with house.jobs.database.transaction() as connection:
         for table in ("version", "resource", "holding"):
             assert (
