@@ -179,7 +179,8 @@ class Workshop:
                 except Exception as error:
                     # What is merely away comes back. Anything else is ours, and a repeat would end as this one did.
                     if not isinstance(error, Overloaded):
-                        self.jobs.undelivered(report_id, name, code_of(error), final=True, version=delivery.version)
+                        for each in {delivery.version, version}:
+                            self.jobs.undelivered(report_id, name, code_of(error), final=True, version=each)
                     raise
 
     def _deliver(self, delivery: Delivery, destination: Destination) -> None:

@@ -20,7 +20,7 @@ import httpx
 import pytest
 from joserfc.jwk import RSAKey
 
-from adapters.fhir import oauth
+from adapters import oauth
 from adapters.fhir.codes import URI
 from adapters.fhir.ehr import EhrDestination, EhrSettings
 from adapters.fhir.elements import urn

@@ -251,6 +251,18 @@ def test_what_holds_up_the_next_version_is_told_there(workshop: Workshop, versio
     assert states(workshop.jobs, report) == ["delivered", "delivered"]
 
 
+def test_what_fails_here_while_it_holds_up_the_next_version_ends_both(
+    workshop: Workshop, versions: Versions, report: UUID
+) -> None:
+    ward = Ward([Unconfirmed("no answer")])
+    deliver(workshop, report, ward, 1)
+    amended(workshop, versions, report)
+    ward.failures.append(ZeroDivisionError())
+    with pytest.raises(ZeroDivisionError):
+        deliver(workshop, report, ward, 2)
+    assert states(workshop.jobs, report) == ["dead", "dead"]
+
+
 def test_a_refused_first_version_does_not_hold_up_the_next(
     workshop: Workshop, versions: Versions, report: UUID
 ) -> None:

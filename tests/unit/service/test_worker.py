@@ -119,7 +119,7 @@ class Picky:
     never: UUID
     given: list[UUID] = field(default_factory=list)
 
-    def deliver(self, report: Report) -> Receipt:
+    def deliver(self, report: Report, held: Receipt | None = None) -> Receipt:
         if report.id == self.never:
             raise Unreachable
         self.given.append(report.id)
@@ -132,7 +132,7 @@ def test_a_report_that_waits_for_its_next_attempt_holds_up_no_other(intake: Inta
     queue = build_queue(workshop, {"ward": ward}, intake.jobs.database.url)
 
     async def until_delivered() -> None:
-        working = asyncio.create_task(work(queue, intake.jobs, ["ward"], 1, 5))
+        working = asyncio.create_task(work(queue, intake.jobs, ["ward"], 1, 1.0))
         while second not in ward.given:
             await asyncio.sleep(0.05)
         working.cancel()
