@@ -11,7 +11,7 @@ import pytest
 
 from service.bucket import S3Blobs
 from tests.peers.seaweedfs import s3_server
-from tests.peers.spine import ask
+from tests.peers.spine import ask, until
 
 COMMAND = str(Path(sys.executable).with_name("twelvelead"))
 
@@ -36,7 +36,8 @@ def test_an_ecg_goes_into_the_bucket_and_its_report_comes_out_of_it(
             try:
                 address = re.search(r"http://\S+?:\d+", serve.stdout.readline())  # type: ignore[union-attr]
                 assert address is not None
-                assert ask(f"{address.group()}/health/ready") == {"status": "ready"}
+                base = address.group()
+                assert until(lambda: ask(f"{base}/health/ready")) == {"status": "ready"}
                 (given,) = ask(f"{address.group()}/v1/ecgs", sample.read_bytes())["reports"]
                 with urllib.request.urlopen(address.group() + given["links"]["pdf"], timeout=60) as pdf:
                     assert pdf.read(5) == b"%PDF-"
@@ -45,4 +46,4 @@ def test_an_ecg_goes_into_the_bucket_and_its_report_comes_out_of_it(
                 serve.terminate()
                 serve.wait(120)
         assert S3Blobs(bucket).names("reports") == [given["id"]]
-        assert {each.name for each in data.iterdir()} == {"postgres"}
+        assert {each.name for each in data.iterdir()} == {"postgres", "postgres.lock"}
