@@ -40,10 +40,11 @@ def serve(settings: Settings) -> None:
         if missing := open_doors(settings, lambda: service.keys.any_counts()):
             raise SetupError(" ".join(missing))
         _prepare(service)
+        server = _server(service) if "http" in roles else None  # what is wrong with it is told before a door opens
         with contextlib.ExitStack() as stack:
             door = stack.enter_context(_door(settings)) if "http" in roles else None
             stack.enter_context(service.metrics.serving(settings.metrics_port))
-            asyncio.run(_run(service, door))
+            asyncio.run(_run(service, server, door))
     finally:
         service.database.close()
 
@@ -69,11 +70,10 @@ def _door(settings: Settings) -> Iterator[socket.socket]:
         yield door
 
 
-async def _run(service: Service, door: socket.socket | None) -> None:
+async def _run(service: Service, server: "uvicorn.Server | None", door: socket.socket | None) -> None:
     """Run listeners and work until one of them ends or the process is told to stop; then drain, listeners first."""
     settings, told = service.settings, _told_to_stop()
     half = settings.drain_seconds / 2  # for the listeners, and for the work after them
-    server = None if door is None else _server(service)
     serving = None if server is None or door is None else asyncio.create_task(server.serve(sockets=[door]))
     worker = asyncio.create_task(_work(service, half)) if service.works else None
     _announce(service)
