@@ -9,7 +9,7 @@ PIP = $(BIN)/pip --disable-pip-version-check install -qq -c constraints.txt $(if
 OUT ?= out/demo
 
 .DEFAULT_GOAL := help
-.PHONY: help demo serve test setup peers fmt check bench bench-scaling fuzz crash docs clean
+.PHONY: help demo serve test setup peers fmt check bench load bench-scaling fuzz crash docs clean
 
 help: ## List the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 15
@@ -53,6 +53,9 @@ bench: $(VENV)/.developer ## Print milliseconds per stage, cold start and peak m
 
 bench-scaling: $(VENV)/.developer ## Print ECGs a second with 1, 2 and 4 worker processes, as ratios
 	@$(BIN)/python -m benchmarks.scaling
+
+load: $(VENV)/.developer ## Print ECGs taken per second beside Orthanc, ECGs delivered per second, p50 and p99 (root, Linux)
+	@$(BIN)/python -m benchmarks.load
 
 fuzz: $(VENV)/.developer ## Feed every reader many more broken payloads than the tests do
 	@FUZZ_EXAMPLES=20000 $(BIN)/pytest tests/conformance
