@@ -5,13 +5,14 @@ import re
 import subprocess
 import sys
 import urllib.request
+from functools import partial
 from pathlib import Path
 
 import pytest
 
 from service.bucket import S3Blobs
 from tests.peers.seaweedfs import s3_server
-from tests.peers.spine import ask
+from tests.peers.spine import ask, until
 
 COMMAND = str(Path(sys.executable).with_name("twelvelead"))
 
@@ -36,7 +37,7 @@ def test_an_ecg_goes_into_the_bucket_and_its_report_comes_out_of_it(
             try:
                 address = re.search(r"http://\S+?:\d+", serve.stdout.readline())  # type: ignore[union-attr]
                 assert address is not None
-                assert ask(f"{address.group()}/health/ready") == {"status": "ready"}
+                assert until(partial(ask, f"{address.group()}/health/ready")) == {"status": "ready"}
                 (given,) = ask(f"{address.group()}/v1/ecgs", sample.read_bytes())["reports"]
                 with urllib.request.urlopen(address.group() + given["links"]["pdf"], timeout=60) as pdf:
                     assert pdf.read(5) == b"%PDF-"
@@ -45,4 +46,4 @@ def test_an_ecg_goes_into_the_bucket_and_its_report_comes_out_of_it(
                 serve.terminate()
                 serve.wait(120)
         assert S3Blobs(bucket).names("reports") == [given["id"]]
-        assert {each.name for each in data.iterdir()} == {"postgres"}
+        assert {each.name for each in data.iterdir()} == {"postgres", "postgres.lock"}
