@@ -91,7 +91,10 @@ class Service:
     @cached_property
     def database(self) -> Database:
         """The database, migrated."""
-        self.settings.data.mkdir(parents=True, exist_ok=True, mode=0o700)
+        try:
+            self.settings.data.mkdir(parents=True, exist_ok=True, mode=0o700)
+        except OSError as error:
+            raise SetupError(f"TWELVELEAD_DATA is no directory that can be used: {error.strerror}.") from error
         return Database(self.settings.database, self.settings.data / "postgres")
 
     @cached_property
