@@ -117,6 +117,7 @@ def main(place: Path) -> dict[str, Any]:
         serve = stack.enter_context(running(COMMAND, "serve", "--port", "0", env=env, stderr=log))
         address = re.search(r"http://\S+?:\d+", serve.stdout.readline())  # type: ignore[union-attr]
         service = address.group()  # type: ignore[union-attr]
+        until(lambda: ask(f"{service}/health/ready"))
         stack.enter_context(running(*orthanc(place, service), stderr=log))
         until(lambda: ask(f"{ORTHANC}/system"))
         return told(service, ehr, place)

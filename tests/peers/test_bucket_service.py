@@ -5,6 +5,7 @@ import re
 import subprocess
 import sys
 import urllib.request
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -36,8 +37,7 @@ def test_an_ecg_goes_into_the_bucket_and_its_report_comes_out_of_it(
             try:
                 address = re.search(r"http://\S+?:\d+", serve.stdout.readline())  # type: ignore[union-attr]
                 assert address is not None
-                base = address.group()
-                assert until(lambda: ask(f"{base}/health/ready")) == {"status": "ready"}
+                assert until(partial(ask, f"{address.group()}/health/ready")) == {"status": "ready"}
                 (given,) = ask(f"{address.group()}/v1/ecgs", sample.read_bytes())["reports"]
                 with urllib.request.urlopen(address.group() + given["links"]["pdf"], timeout=60) as pdf:
                     assert pdf.read(5) == b"%PDF-"

@@ -76,7 +76,7 @@ def site(request: pytest.FixtureRequest, sample: Path, tmp_path: Path) -> Iterat
         (tmp_path / "destinations.toml").write_text(text.format(place=tmp_path, base=peer.base))
         env = os.environ | {
             "TWELVELEAD_DATA": str(tmp_path / "data"),
-            "TWELVELEAD_DESTINATIONS": str(tmp_path / "destinations.toml"),
+            "TWELVELEAD_CONFIG": str(tmp_path / "destinations.toml"),
             "TWELVELEAD_PATIENT_SYSTEMS": json.dumps({"": PATIENT_SYSTEM}),
         }
         made = Site(tmp_path, env)
