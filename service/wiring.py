@@ -20,7 +20,6 @@ from service.jobs import Jobs
 from service.keys import Keys
 from service.metrics import Metrics
 from service.readiness import Readiness, check_workers
-from service.retention import Policy, Retention, schedule
 from service.settings import Settings
 from service.store import Store
 
@@ -29,6 +28,7 @@ if TYPE_CHECKING:
 
     from adapters.dicom.listener import Listener
     from models.router import CardRouter
+    from service.retention import Retention
 
 
 def build_router(settings: Settings) -> "CardRouter":
@@ -103,8 +103,10 @@ class Service:
         return Jobs(self.database)
 
     @cached_property
-    def retention(self) -> Retention:
+    def retention(self) -> "Retention":
         """What erases."""
+        from service.retention import Policy, Retention
+
         policy = Policy(self.settings.retain_payloads_days, self.settings.retain_reports_days)
         return Retention(self.jobs, self.store, policy)
 
@@ -168,6 +170,7 @@ class Service:
     @cached_property
     def queue(self) -> "App":
         """The queue with its tasks, models warm."""
+        from service.retention import schedule
         from service.worker import Workshop, build_queue
 
         for arm, model in self.router.arms:

@@ -110,7 +110,7 @@ def settled(client: httpx.Client, job: str) -> str:
 @pytest.mark.parametrize(
     "parts, absent",
     [
-        ("service.listener; service.intake", {"torch", "fastapi", "uvicorn", "fhir", "reportlab"}),
+        ("service.listener; service.intake", {"torch", "fastapi", "uvicorn", "reportlab"}),
         ("service.queue", {"fastapi", "starlette", "uvicorn", "python_multipart"}),
         ("__import__('service.api.app'); service.intake", {"torch", "reportlab"}),
     ],

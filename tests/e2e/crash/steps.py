@@ -39,7 +39,7 @@ def _door(name: str, at: Boundary, when: str, below: str = "", victim: str = SER
     return Step(name, at, when, below, skip=1, doors=True, victim=victim)
 
 
-TAKEN, REPORTED, SENT = "Jobs.accept", "Jobs.interpreted", "Jobs.delivered"
+TAKEN, REPORTED, SENT = "Jobs.accept", "Jobs.interpreted", "Deliveries.delivered"
 PAYLOAD, REPORT = "Store.put_payload", "Store.put_report"
 INTERPRET, DELIVER, FOLDER = "Workshop.interpret", "Workshop.deliver", "FolderDestination.deliver"
 
