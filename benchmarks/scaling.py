@@ -3,7 +3,7 @@
     python -m benchmarks.scaling [ECGS]
 
 All processes share one database and one store, and work on one ECG at a time with one thread each. What is to be done
-is queued at once, when every process is warm. Ratios above the number of cores are not to be had.
+is queued at once, when every process is warm.
 """
 
 import os
@@ -75,7 +75,7 @@ def main(number: int) -> None:
     with tempfile.TemporaryDirectory() as place:
         destinations = Path(place) / "destinations.toml"
         destinations.write_text(WARD.format(Path(place) / "ward"))
-        chosen = {"DATA": f"{place}/data", "DESTINATIONS": destinations, "WORKERS": 1, "THREADS": 1}
+        chosen = {"DATA": f"{place}/data", "CONFIG": destinations, "WORKERS": 1, "THREADS": 1}
         settings = [f"TWELVELEAD_{name}={value}" for name, value in chosen.items()]
         service = Service(load_settings(data=f"{place}/data"))
         service.jobs.set_live("ward", True)
