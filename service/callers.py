@@ -105,9 +105,11 @@ def open_doors(settings: Settings, any_key: Callable[[], bool]) -> list[str]:
     pair = (settings.dicom_tls_certificate, settings.dicom_tls_key)
     if any(pair) != all(pair) or (settings.dicom_tls_ca and not any(pair)):
         missing.append("TWELVELEAD_DICOM_TLS_CERTIFICATE and TWELVELEAD_DICOM_TLS_KEY go together: set both.")
-    if not is_loopback(settings.dicom_host) and not (all(pair) and settings.dicom_tls_ca and settings.dicom_callers):
+    guarded = settings.dicom_plain_off_loopback or (all(pair) and settings.dicom_tls_ca)
+    if not is_loopback(settings.dicom_host) and not (guarded and settings.dicom_callers):
         missing.append(
             "TWELVELEAD_DICOM_HOST is not loopback: set TWELVELEAD_DICOM_TLS_CERTIFICATE, TWELVELEAD_DICOM_TLS_KEY, "
-            "TWELVELEAD_DICOM_TLS_CA and TWELVELEAD_DICOM_CALLERS."
+            "TWELVELEAD_DICOM_TLS_CA and TWELVELEAD_DICOM_CALLERS; or TWELVELEAD_DICOM_PLAIN_OFF_LOOPBACK and "
+            "TWELVELEAD_DICOM_CALLERS, where plain DICOM among named callers is meant."
         )
     return missing

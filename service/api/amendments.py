@@ -2,22 +2,23 @@
 
 import json
 from datetime import UTC, datetime
+from functools import partial
 from http import HTTPStatus
 from typing import Any, Final
 from uuid import UUID
 
-from fastapi import APIRouter, Request
+from fastapi import APIRouter, Depends, Request
 from fastapi.concurrency import run_in_threadpool
 from fastapi.responses import JSONResponse, Response
 
-from ecg.errors import MalformedPayload, UnknownFormat, UnknownReport
+from ecg.errors import MalformedPayload, UnknownReport
 from ecg.report import REASONS
+from service.api.receiving import JSON, body, only_json
 from service.api.reports import MEDIA_TYPES
 from service.intake import Intake
 from service.versions import Version, Versions, made_with, models_of
 
-JSON: Final = "application/json"
-LARGEST: Final = 4096  # bytes of a request
+LARGEST_MB: Final = 0.004  # of a request
 FORCE: Final = {"type": "object", "properties": {"force": {"type": "boolean"}}, "additionalProperties": False}
 REASON: Final = {
     "type": "object",
@@ -30,8 +31,9 @@ REASON: Final = {
 def routes(intake: Intake) -> APIRouter:
     """Return the routes below /v1/reports."""
     router = APIRouter(prefix="/v1/reports", tags=["reports"])
+    post = partial(router.post, status_code=HTTPStatus.ACCEPTED, dependencies=[Depends(only_json)])
 
-    @router.post("/{report_id}/amend", status_code=HTTPStatus.ACCEPTED, openapi_extra=_body(FORCE))
+    @post("/{report_id}/amend", openapi_extra=_body(FORCE))
     async def amend(request: Request, report_id: UUID) -> Response:
         """Read the ECG again with the models, release and settings of now, as the next version of the same report.
 
@@ -44,7 +46,7 @@ def routes(intake: Intake) -> APIRouter:
         known = await run_in_threadpool(_amend, intake, report_id, force)
         return JSONResponse({"changed": False}) if known is None else _accepted(known)
 
-    @router.post("/{report_id}/withdraw", status_code=HTTPStatus.ACCEPTED, openapi_extra=_body(REASON))
+    @post("/{report_id}/withdraw", openapi_extra=_body(REASON))
     async def withdraw(request: Request, report_id: UUID) -> Response:
         """Withdraw the report, for good, wherever it went."""
         reason = (await _asked(request, {"reason"})).get("reason")
@@ -99,21 +101,15 @@ def _accepted(version: Version) -> Response:
 
 
 async def _asked(request: Request, known: set[str]) -> dict[str, Any]:
-    """Return the JSON object of a request. Its media type is asked for: no page elsewhere can send it unasked.
+    """Return the JSON object of a request.
 
     Raises:
-        UnknownFormat: it is declared as something else.
         MalformedPayload: it is no JSON object, or names what is not known.
+        TooLarge, TooSlow, BrokenRequest: as `body`.
     """
-    if request.headers.get("content-type", "").partition(";")[0].strip().lower() != JSON:
-        raise UnknownFormat(f"The content type of this request is {JSON}.")
-    body = bytearray()
-    async for chunk in request.stream():
-        body += chunk
-        if len(body) > LARGEST:
-            raise MalformedPayload(f"The request has more than {LARGEST} bytes.")
+    data = await body(request, LARGEST_MB)
     try:
-        asked = json.loads(body or b"{}")
+        asked = json.loads(data or b"{}")
     except (ValueError, RecursionError) as error:
         raise MalformedPayload("The body of the request is no JSON.") from error
     if not isinstance(asked, dict) or not asked.keys() <= known:

@@ -1,6 +1,5 @@
 """The DICOMweb route: STOW-RS, which stores objects as C-STORE does (PS3.18 10.5)."""
 
-import asyncio
 from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
 from http import HTTPStatus
@@ -14,13 +13,13 @@ from adapters.dicom import stow
 from ecg.errors import Overloaded
 from ecg.payload import Payload
 from service.api.multipart import Parts
-from service.api.problems import BrokenRequest, NotAcceptable, TooSlow
+from service.api.problems import BrokenRequest, NotAcceptable
+from service.api.receiving import BODY_SECONDS, arriving
 from service.intake import Intake
 
 DICOM: Final = "application/dicom"
 DICOM_JSON: Final = "application/dicom+json"  # PS3.18 8.7.3: the one in which answers are given
 ACCEPTABLE: Final = frozenset({DICOM_JSON, "application/json", "application/*", "*/*"})
-BODY_SECONDS: Final = 120.0  # for a body to arrive
 BODY: Final = {
     "requestBody": {
         "required": True,
@@ -77,12 +76,9 @@ def _check_accept(request: Request) -> None:
 async def _parts(request: Request, most: int, seconds: float) -> Sequence[bytes]:
     """Return the parts once all have arrived: of a broken body nothing is stored."""
     parts = Parts(request.headers.get("content-type", ""), DICOM, most)
-    try:
-        async with asyncio.timeout(seconds):
-            async for chunk in request.stream():
-                parts.write(chunk)
-    except TimeoutError as error:
-        raise TooSlow(f"The body did not arrive within {seconds:g} seconds.") from error
+    async with arriving(seconds):
+        async for chunk in request.stream():
+            parts.write(chunk)
     return parts.parts()
 
 

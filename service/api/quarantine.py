@@ -10,8 +10,8 @@ from fastapi.encoders import jsonable_encoder
 from fastapi.responses import JSONResponse, Response
 from pydantic import BaseModel, ConfigDict
 
-from ecg.errors import UnknownFormat
 from service.api.problems import problem
+from service.api.receiving import only_json
 from service.intake import Intake
 from service.quarantine import Entry, Grounds, Quarantine
 
@@ -22,13 +22,6 @@ class Discarding(BaseModel):
     model_config = ConfigDict(extra="forbid")
 
     reason: Grounds
-
-
-def _only_json(request: Request) -> None:
-    # A page in a browser can post to a loopback address without asking, but not with this type (Fetch standard,
-    # CORS-safelisted request-header): for that it must be allowed to, and nobody is.
-    if request.headers.get("content-type", "").partition(";")[0].strip().lower() != "application/json":
-        raise UnknownFormat("An action is posted as application/json.")
 
 
 def routes(intake: Intake) -> APIRouter:
@@ -46,14 +39,14 @@ def routes(intake: Intake) -> APIRouter:
         """One entry, resolved or not."""
         return _told(request, quarantine.entry(entry_id))
 
-    @router.post("/{entry_id}/release", dependencies=[Depends(_only_json)])
+    @router.post("/{entry_id}/release", dependencies=[Depends(only_json)])
     def release(request: Request, entry_id: UUID) -> Response:
         """Let it go on: an ECG is interpreted as one of its own, a delivery is tried again."""
         if found := quarantine.entry(entry_id):
             quarantine.release(found)
         return _told(request, quarantine.entry(entry_id))
 
-    @router.post("/{entry_id}/discard", dependencies=[Depends(_only_json)])
+    @router.post("/{entry_id}/discard", dependencies=[Depends(only_json)])
     def discard(request: Request, entry_id: UUID, discarding: Discarding) -> Response:
         """Keep it, and never deliver it."""
         if found := quarantine.entry(entry_id):

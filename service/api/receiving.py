@@ -3,23 +3,28 @@
 import asyncio
 import math
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import AsyncIterator, Callable, Sequence
+from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any, Final, cast
 
 from fastapi import Request
 from fastapi.concurrency import run_in_threadpool
+from starlette.requests import ClientDisconnect
 
 from ecg.errors import InvalidQuery, TooLarge, UnknownFormat
 from ecg.payload import Declared, Payload
 from ecg.recording import PRIORITIES, Order, Priority
+from service.api.problems import BrokenRequest, TooSlow
 from service.intake import Accepted, Intake
 from service.jobs import Job
 from service.metrics import Door
 
 WAIT: Final = 30.0  # seconds that a request waits for its report
 POLL: Final = 0.05  # seconds
+BODY_SECONDS: Final = 120.0  # for a body to arrive
+JSON: Final = "application/json"
 
 ERASED: Final = "This ECG was here before and has been erased: it is neither kept nor read again."
 
@@ -71,18 +76,50 @@ async def handed_in(request: Request, intake: Intake, data: bytes, draining: Cal
     return Taken(payload, accepted, await _settled(intake, accepted, wait, draining))
 
 
-async def body(request: Request, most_mb: float) -> bytes:
+async def body(request: Request, most_mb: float, seconds: float = BODY_SECONDS) -> bytes:
     """Return the body of a request, read as far as the limit.
 
     Raises:
         TooLarge: it goes beyond.
+        TooSlow, BrokenRequest: as `arriving`.
     """
     held = bytearray()
-    async for chunk in request.stream():
-        held += chunk
-        if len(held) > most_mb * 1_000_000:
-            raise TooLarge(f"At most {most_mb:g} MB may be sent here.")
+    async with arriving(seconds):
+        async for chunk in request.stream():
+            held += chunk
+            if len(held) > most_mb * 1_000_000:
+                raise TooLarge(f"At most {most_mb:g} MB may be sent here.")
     return bytes(held)
+
+
+@asynccontextmanager
+async def arriving(seconds: float = BODY_SECONDS) -> AsyncIterator[None]:
+    """Give a body so many seconds to arrive within the block.
+
+    Raises:
+        TooSlow: it did not.
+        BrokenRequest: its sender hung up.
+    """
+    try:
+        async with asyncio.timeout(seconds):
+            yield
+    except TimeoutError as error:
+        raise TooSlow(f"The body did not arrive within {seconds:g} seconds.") from error
+    except ClientDisconnect as error:
+        raise BrokenRequest("The sender hung up before the end of the body.") from error
+
+
+def only_json(request: Request) -> None:
+    """Let an action in only as JSON.
+
+    A page in a browser can post to a loopback address without asking, but not with this type (Fetch standard,
+    CORS-safelisted request-header): for that it must be allowed to, and nobody is.
+
+    Raises:
+        UnknownFormat: it is declared as something else.
+    """
+    if request.headers.get("content-type", "").partition(";")[0].strip().lower() != JSON:
+        raise UnknownFormat(f"The content type of this request is {JSON}.")
 
 
 def declared(request: Request) -> Declared:

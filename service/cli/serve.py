@@ -40,7 +40,9 @@ def serve(settings: Settings) -> None:
         if missing := open_doors(settings, lambda: service.keys.any_counts()):
             raise SetupError(" ".join(missing))
         _prepare(service)
-        server = _server(service) if "http" in roles else None  # what is wrong with it is told before a door opens
+        # What is wrong with the listeners is told before a door opens.
+        server = _server(service) if "http" in roles else None
+        _ = service.listener if "dicom" in roles else None
         with contextlib.ExitStack() as stack:
             door = stack.enter_context(_door(settings)) if "http" in roles else None
             stack.enter_context(service.metrics.serving(settings.metrics_port))

@@ -130,6 +130,7 @@ DICOM = {"dicom_host": "10.0.0.1", **DICOM_TLS, "dicom_callers": {"CART": ["10.0
         ({**DICOM, "dicom_callers": {}}, True, "DICOM_CALLERS"),
         ({**DICOM, "dicom_tls_ca": None}, True, "DICOM_TLS_CA"),
         ({"dicom_tls_ca": "/ca"}, True, "DICOM_TLS_KEY"),
+        ({"dicom_host": "10.0.0.1", "dicom_plain_off_loopback": True}, True, "DICOM_CALLERS"),
     ],
 )
 def test_a_door_that_would_stand_open_does_not_open(given: dict[str, Any], key: bool, says: str) -> None:
@@ -144,6 +145,7 @@ def test_a_door_that_would_stand_open_does_not_open(given: dict[str, Any], key: 
         ({"host": "0.0.0.0", **TLS}, True),
         ({"host": "0.0.0.0", "oidc_issuer": "https://id", "oidc_audience": "us", **TLS}, False),
         (DICOM, False),
+        ({"dicom_host": "10.0.0.1", "dicom_callers": DICOM["dicom_callers"], "dicom_plain_off_loopback": True}, False),
     ],
 )
 def test_a_door_that_is_guarded_opens(given: dict[str, Any], key: bool) -> None:

@@ -2,7 +2,6 @@
 
 import threading
 import time
-from collections.abc import Iterator
 from pathlib import Path
 
 import psycopg
@@ -14,13 +13,6 @@ from service.commitments import DatabaseInbox
 from service.database import Database
 
 WORD = Commitment("2.25.1", ("1.2.3", "1.2.4"), (("1.2.5", 0x0112), ("1.2.6", 0xA700)))
-
-
-@pytest.fixture(scope="module")
-def database(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Database]:
-    made = Database("", tmp_path_factory.mktemp("db") / "postgres")
-    yield made
-    made.close()
 
 
 @pytest.fixture

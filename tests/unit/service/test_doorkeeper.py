@@ -2,7 +2,6 @@
 
 import asyncio
 import re
-from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from types import SimpleNamespace
@@ -48,13 +47,6 @@ class Site:
 
     def key(self, *scopes: str) -> dict[str, str]:
         return {"X-API-Key": Keys(self.database).create(f"k{uuid4()}", scopes)}
-
-
-@pytest.fixture(scope="module")
-def database(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Database]:
-    made = Database("", tmp_path_factory.mktemp("db") / "postgres")
-    yield made
-    made.close()
 
 
 def site(database: Database, at: Path, **given: Any) -> Site:

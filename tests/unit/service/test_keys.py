@@ -1,6 +1,5 @@
 """API keys and the audit trail on a real PostgreSQL: shown once, revoked at once, written once."""
 
-from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 
 import psycopg
@@ -11,13 +10,6 @@ from service.audit import Actor, Audit, acting
 from service.database import Database
 from service.jobs import Jobs
 from service.keys import Keys
-
-
-@pytest.fixture(scope="module")
-def database(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Database]:
-    made = Database("", tmp_path_factory.mktemp("db") / "postgres")
-    yield made
-    made.close()
 
 
 @pytest.fixture

@@ -1,7 +1,6 @@
 """The quarantine on a real PostgreSQL: whose an alias is, what waits for an operator, and who resolves it."""
 
 import re
-from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from datetime import UTC, datetime
@@ -19,13 +18,6 @@ from service.quarantine import GROUNDS, Entry, Quarantine
 ROOT = Path(__file__).parents[3]
 SOURCES = (ROOT / "service/jobs.py", ROOT / "adapters/fhir/ehr.py")
 NOW = datetime(2026, 1, 31, 12, tzinfo=UTC)
-
-
-@pytest.fixture(scope="module")
-def database(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Database]:
-    made = Database("", tmp_path_factory.mktemp("db") / "postgres")
-    yield made
-    made.close()
 
 
 @pytest.fixture

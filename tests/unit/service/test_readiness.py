@@ -1,7 +1,6 @@
 """Ready is who can do the work: each part is asked within a bound, and one that hangs is named as one that fails."""
 
 import threading
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -77,13 +76,6 @@ def test_an_error_is_the_askers_and_is_soon_forgotten() -> None:
             break
         threading.Event().wait(0.1)
     assert probe.ask().result(60) == "well"
-
-
-@pytest.fixture(scope="module")
-def database(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Database]:
-    made = Database("", tmp_path_factory.mktemp("db") / "postgres")
-    yield made
-    made.close()
 
 
 def beat(database: Database, ago: str) -> None:

@@ -1,7 +1,6 @@
 """What is erased is gone everywhere, also when the process dies in between; what is not settled is never erased."""
 
 import asyncio
-from collections.abc import Iterator
 from contextlib import closing
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
@@ -63,12 +62,6 @@ class Dying:
                 raise KeyboardInterrupt
             self.left -= 1
         return getattr(self.blobs, name)
-
-
-@pytest.fixture(scope="module")
-def database(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Database]:
-    with closing(Database("", tmp_path_factory.mktemp("db") / "postgres")) as made:
-        yield made
 
 
 @dataclass

@@ -1,7 +1,6 @@
 """STAT first: what is urgent is interpreted and delivered before what waits."""
 
 import asyncio
-from collections.abc import Iterator
 from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any, cast
@@ -15,13 +14,6 @@ from service.jobs import Job, Jobs
 from service.worker import build_queue, work
 
 STAT = PRIORITIES.index("stat")
-
-
-@pytest.fixture(scope="module")
-def database(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Database]:
-    made = Database("", tmp_path_factory.mktemp("db") / "postgres")
-    yield made
-    made.close()
 
 
 @pytest.fixture
