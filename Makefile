@@ -69,6 +69,7 @@ docs: $(VENV)/.developer ## Write the generated pages anew
 	@$(BIN)/python -m tools.document_metrics > out.md && mv out.md docs/operation.md
 	@$(BIN)/python -m tools.document_dicom > docs/conformance/dicom.md
 	@$(BIN)/python -m tools.document_fhir > docs/conformance/fhir.md
+	@$(BIN)/python -m tools.document_formats > docs/conformance/formats.md
 
 clean: ## Remove what was set up and made here
 	rm -rf $(VENV) .peers out build *.egg-info .mypy_cache .ruff_cache .pytest_cache .hypothesis

@@ -1,16 +1,35 @@
 """What was declared beside the bytes, held against what the bytes say: it fills gaps and never overrides."""
 
+import math
+from collections.abc import Mapping
 from dataclasses import fields, replace
 from typing import Final, TypeVar
 
-from ecg.errors import MalformedPayload
+from ecg.errors import InvalidQuery, MalformedPayload
+from ecg.payload import Declared
 from ecg.recording import Order, Patient
+
+DECLARABLE: Final = ("fs", "unit", "leads")
 
 _Identifiers = TypeVar("_Identifiers", Patient, Order)
 
 # Fields that tell one patient or order from another. Names and numbers of placer and filler are written in many ways.
 _PATIENT_KEYS: Final = ("id", "issuer", "birth_date")
 _ORDER_KEYS: Final = ("accession_number", "accession_issuer", "study_uid")
+
+
+def as_said(said: Mapping[str, str]) -> Declared:
+    """Return what words declare: `fs` in Hz, `unit`, `leads` with commas between them.
+
+    Raises:
+        InvalidQuery: a frequency is no positive number.
+    """
+    leads = said.get("leads", "").strip()
+    return Declared(
+        fs=_frequency(said["fs"]) if "fs" in said else None,
+        unit=said.get("unit", "").strip() or None,
+        leads=tuple(each.strip() for each in leads.split(",")) if leads else (),
+    )
 
 
 def agreed_patient(read: Patient, declared: Patient | None) -> Patient:
@@ -40,3 +59,13 @@ def _agreed(read: _Identifiers, declared: _Identifiers | None, keys: tuple[str, 
             raise MalformedPayload(f"The declared {what} and the file's disagree ({key}).")
     gaps = {each.name: getattr(declared, each.name) for each in fields(read) if getattr(read, each.name) is None}
     return replace(read, **gaps)
+
+
+def _frequency(text: str) -> float:
+    try:
+        value = float(text)
+    except ValueError as error:
+        raise InvalidQuery("fs is a number of Hz.") from error
+    if not (math.isfinite(value) and value > 0):
+        raise InvalidQuery("fs is a positive number of Hz.")
+    return value

@@ -2,6 +2,7 @@
 
 import hashlib
 from dataclasses import dataclass, field
+from datetime import datetime
 from functools import cached_property
 
 from ecg.errors import UnknownFormat
@@ -12,7 +13,8 @@ from ecg.recording import Order, Patient
 class Declared:
     """What the sender said beside the bytes: in the request, a side-car file, or the wrapper they came in.
 
-    `fs` is in Hz, `unit` a UCUM code, `leads` the names of the leads in the order of the columns.
+    `fs` is in Hz, `unit` a UCUM code, `leads` the names of the leads in the order of the columns; `acquired_at` has no
+    tzinfo where no zone was said.
     """
 
     fs: float | None = None
@@ -20,6 +22,7 @@ class Declared:
     leads: tuple[str, ...] = ()
     patient: Patient | None = field(default=None, repr=False)
     order: Order | None = field(default=None, repr=False)
+    acquired_at: datetime | None = field(default=None, repr=False)
 
 
 @dataclass(frozen=True)

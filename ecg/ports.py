@@ -29,6 +29,24 @@ class Reader(Protocol):
         """
 
 
+class Wrapper(Protocol):
+    """Takes off what ECGs come wrapped in: an archive of files, a document of a health record. Pure."""
+
+    @property
+    def name(self) -> str:
+        """What it takes off, as `twelvelead formats` prints it."""
+
+    def claims(self, payload: Payload) -> bool:
+        """Say whether the payload is such a wrapping, and not itself what a reader reads. Never raises."""
+
+    def unwrap(self, payload: Payload) -> tuple[Payload, ...]:
+        """Return what is inside, in its order, at least one; each inherits patient and order from the wrapping.
+
+        Raises:
+            PayloadError: one of its kinds, with what the sender must change.
+        """
+
+
 class Classifier(Protocol):
     """A trained model with its card."""
 

@@ -14,7 +14,7 @@ from uuid import UUID, uuid4
 from adapters.dicom import results, values
 from adapters.fhir import own
 from adapters.fhir.frame import FhirSettings
-from adapters.readers import read
+from adapters.readers import read, unwrapped
 from ecg.errors import Overloaded
 from ecg.payload import Payload
 from ecg.recording import Recording, urgency
@@ -39,7 +39,7 @@ class Accepted:
 
 
 def recordings(payload: Payload, settings: Settings) -> tuple[Recording, ...]:
-    """Read the ECGs in a payload: in the site's zone where they name none, issuers of patient ids by the site's names.
+    """Read the ECGs in a payload without wrappings: in the site's zone where they name none, issuers by its names.
 
     Raises:
         PayloadError: what the sender must change.
@@ -70,9 +70,9 @@ class Intake:
     def accept(self, payload: Payload, issued: datetime, door: Door = "http") -> tuple[Accepted, ...]:
         """Read a payload, keep it, and queue a job for each ECG in it. A known ECG keeps its first job.
 
-        One that comes under another ECG's name is kept, too, in quarantine: its job waits for an operator. Our own
-        outputs are never input: they give no job. An ECG that was erased gives its job, whose state says so, and is
-        not kept.
+        What comes wrapped is kept unwrapped, each part as a payload of its own. An ECG that comes under another's name
+        is kept, too, in quarantine: its job waits for an operator. Our own outputs are never input: they give no job.
+        An ECG that was erased gives its job, whose state says so, and is not kept.
 
         Raises:
             PayloadError: what the sender must change.
@@ -93,19 +93,29 @@ class Intake:
         return accepted
 
     def _accept(self, payload: Payload, issued: datetime) -> tuple[Accepted, ...]:
-        if (known := own_report_id(payload.data)) is not None:
-            Audit(self.jobs.database).record("drop own output", str(known))
+        inner = [each for each in unwrapped(payload) if not self._is_own(each)]
+        if not inner:
             return ()
-        found = recordings(payload, self.settings)
+        found = [recordings(each, self.settings) for each in inner]
         self._check_space()
-        declared = keep(self.store, payload)
-        wanted = list(_jobs(payload, found, declared, issued))
-        given = self.jobs.accept(wanted, partial(keep, self.store, payload))
+        wanted: list[Job] = []
+        for each, ecgs in zip(inner, found, strict=True):
+            wanted += _jobs(each, ecgs, keep(self.store, each), issued)
+        given = self.jobs.accept(wanted, lambda: [keep(self.store, each) for each in inner])
         accepted = tuple(Accepted(job, known=job.id != want.id) for job, want in zip(given, wanted, strict=True))
-        if all(each.known for each in accepted):
-            # In other bytes, perhaps, or it was erased: then nobody asks for these.
-            self.jobs.unless_held(payload.sha256, partial(self.store.erase_payload, payload.sha256))
+        for sha256 in {each.sha256 for each in inner} - {
+            each.job.payload_sha256 for each in accepted if not each.known
+        }:
+            # Its ECGs were here in other bytes, perhaps, or it was erased: then nobody asks for these.
+            self.jobs.unless_held(sha256, partial(self.store.erase_payload, sha256))
         return accepted
+
+    def _is_own(self, payload: Payload) -> bool:
+        """Say whether it is an output of ours, and leave a trace of it."""
+        if (known := own_report_id(payload.data)) is None:
+            return False
+        Audit(self.jobs.database).record("drop own output", str(known))
+        return True
 
     def _check_space(self) -> None:
         free = shutil.disk_usage(self.settings.data).free / 1e6

@@ -46,8 +46,8 @@ class Jobs(Deliveries):
         A new ECG whose alias another ECG has is recorded in quarantine and not queued.
 
         Args:
-            jobs: those of one payload.
-            keep: called if one of them is new: keeps the payload, should it have been erased since it was put.
+            jobs: those of one delivery.
+            keep: called if one of them is new: keeps their payloads, should one have been erased since it was put.
         """
         with self.database.transaction() as connection:
             for sha256 in {job.payload_sha256 for job in jobs}:

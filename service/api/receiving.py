@@ -1,21 +1,21 @@
 """Takes a payload from a request: its bounded body and what was declared with it, and waits for the report."""
 
 import asyncio
-import math
 import time
 from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
-from typing import Any, Final, cast
+from typing import Any, Final
 
 from fastapi import Request
 from fastapi.concurrency import run_in_threadpool
 from starlette.requests import ClientDisconnect
 
+from adapters.declared import as_said
 from ecg.errors import InvalidQuery, TooLarge, UnknownFormat
 from ecg.payload import Declared, Payload
-from ecg.recording import PRIORITIES, Order, Priority
+from ecg.recording import PRIORITIES, Order
 from service.api.problems import BrokenRequest, TooSlow
 from service.intake import Accepted, Intake
 from service.jobs import Job
@@ -131,31 +131,17 @@ def declared(request: Request) -> Declared:
     said = {name: request.query_params.getlist(name) for name in _SAID}
     if any(len(each) > 1 for each in said.values()):
         raise InvalidQuery(f"Each of {', '.join(_SAID)} may be declared once.")
-    unit, fs, leads, priority = (each[0].strip() if each else "" for each in said.values())
-    if said["priority"] and priority not in PRIORITIES:
+    words = {name: each[0].strip() for name, each in said.items() if each}
+    if (priority := words.pop("priority", None)) is not None and priority not in PRIORITIES:
         raise InvalidQuery(f"A priority is one of {', '.join(PRIORITIES)}.")
-    return Declared(
-        fs=_frequency(fs) if said["fs"] else None,
-        unit=unit or None,
-        leads=tuple(each.strip() for each in leads.split(",")) if leads else (),
-        order=Order(priority=cast(Priority, priority)) if priority else None,
-    )
+    order = Order(priority=priority) if priority else None
+    return replace(as_said(words), order=order)
 
 
 def preferences(request: Request) -> set[str]:
     """Return what the request prefers (RFC 7240), in lower case: 'respond-async', 'return=minimal', ..."""
     said = ",".join(request.headers.getlist("prefer")).replace(";", ",").replace('"', "").lower()
     return {"=".join(part.strip() for part in each.split("=")) for each in said.split(",") if each.strip()}
-
-
-def _frequency(text: str) -> float:
-    try:
-        value = float(text)
-    except ValueError as error:
-        raise InvalidQuery("fs is a number of Hz.") from error
-    if not (math.isfinite(value) and value > 0):
-        raise InvalidQuery("fs is a positive number of Hz.")
-    return value
 
 
 async def _settled(

@@ -31,20 +31,31 @@ app.add_typer(config_app, name="config")
 
 @app.command()
 def read(
-    file: Annotated[Path, typer.Argument(help="The ECG; `twelvelead formats` lists what is read.")],
+    files: Annotated[
+        list[Path],
+        typer.Argument(
+            metavar="FILE...", help="The ECG, or the files of one; `twelvelead formats` lists what is read."
+        ),
+    ],
     out: Annotated[
         Path, typer.Option("--out", "-o", help="Directory for report.pdf, bundle.json and pictures.")
     ] = Path("twelvelead-report"),
     issued: Annotated[
         str, typer.Option(help="Time of issue, ISO 8601 with zone, such as 2026-01-31T12:00:00Z; default: now.")
     ] = "",
+    declare: Annotated[
+        list[str] | None,
+        typer.Option(
+            metavar="NAME=VALUE", help="What the file leaves open: fs=500, unit=uV, leads=I,II,...; repeat it."
+        ),
+    ] = None,
 ) -> None:
-    """Read one ECG file and write its report."""
+    """Read an ECG and write its report; a report for each, where it holds several."""
     at = _time(issued) if issued else datetime.now(UTC)
-    from service.cli.read import read_file
+    from service.cli.read import declared, read_files
 
     with errors_told():
-        read_file(file, out, at)
+        read_files(files, out, at, declared(declare or []))
 
 
 @app.command()
@@ -94,11 +105,12 @@ def echo(
 
 @app.command()
 def formats() -> None:
-    """List the formats that are read."""
-    from adapters.readers import READERS
+    """List the formats that are read, and what may be wrapped around them."""
+    from adapters.formats import FORMATS
+    from adapters.readers import READERS, WRAPPERS
 
-    for reader in READERS:
-        typer.echo(reader.name)
+    for name in [*(each.name for each in READERS), *(each.name for each in WRAPPERS)]:
+        typer.echo(f"{name}\n    {FORMATS[name].reads}")
 
 
 @app.callback(invoke_without_command=True)

@@ -1,15 +1,19 @@
 """`twelvelead read`: one file in, its report as files and as a summary on the terminal."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from datetime import datetime
+from glob import escape
 from pathlib import Path
 from typing import Final
 
 import typer
 
+from adapters.archive import packed
+from adapters.declared import DECLARABLE, as_said
 from adapters.fhir.frame import FhirSettings
-from ecg.errors import UnknownFormat
-from ecg.payload import Payload
+from adapters.readers import unwrapped
+from ecg.errors import InvalidQuery, TooLarge
+from ecg.payload import Declared, Payload
 from ecg.reading import Score
 from ecg.report import Report
 from service.archive import PDF
@@ -20,19 +24,19 @@ from service.sentences import percent
 from service.settings import load_settings
 
 BAR: Final = 16  # characters
+HEADER: Final = ".hea"  # WFDB: it names its signal files, which lie beside it
 
 
-def read_file(file: Path, out: Path, issued: datetime) -> None:
-    """Read a file, write the renderings of each ECG in it to `out`, and print the summary.
+def read_files(files: Sequence[Path], out: Path, issued: datetime, declared: Declared) -> None:
+    """Read files that belong together, write the renderings of each ECG in them to `out`, and print the summary.
 
     Raises:
-        PayloadError: the file cannot be read as an ECG.
+        PayloadError: they cannot be read as ECGs.
         SetupError: settings or models are not in order.
     """
     settings = load_settings()
-    if file.stat().st_size > settings.max_payload_mb * 1_000_000:
-        raise UnknownFormat(f"The file has more than {settings.max_payload_mb} MB (TWELVELEAD_MAX_PAYLOAD_MB).")
-    found = recordings(Payload(file.read_bytes()), settings)
+    payload = Payload(gathered(files, settings.max_payload_mb), declared=declared)
+    found = [each for inner in unwrapped(payload) for each in recordings(inner, settings)]
     from service.wiring import build_router  # late: a file that is refused need not wait for torch
 
     router = build_router(settings)
@@ -44,6 +48,39 @@ def read_file(file: Path, out: Path, issued: datetime) -> None:
             (directory / name).write_bytes(data)
         for line in _summary(report, directory):
             typer.echo(line)
+
+
+def declared(words: Sequence[str]) -> Declared:
+    """Return what is declared by words such as 'fs=500'.
+
+    Raises:
+        InvalidQuery: a word is no such thing.
+    """
+    said = dict(word.partition("=")[::2] for word in words)
+    if len(said) < len(words) or not said.keys() <= set(DECLARABLE):
+        raise InvalidQuery(f"What is declared is NAME=VALUE, once each of {', '.join(DECLARABLE)}.")
+    return as_said(said)
+
+
+def gathered(files: Sequence[Path], most_mb: float) -> bytes:
+    """Return the bytes of a file, or those of several files as one zip. A WFDB header brings what lies beside it.
+
+    Raises:
+        TooLarge: they are larger than the settings allow.
+    """
+    wanted = list(dict.fromkeys(each for file in files for each in _belonging(file)))
+    if sum(each.stat().st_size for each in wanted) > most_mb * 1_000_000:
+        raise TooLarge(f"That is more than {most_mb:g} MB (TWELVELEAD_MAX_PAYLOAD_MB).")
+    if len(wanted) == 1:
+        return wanted[0].read_bytes()
+    folders = list(dict.fromkeys(each.parent for each in wanted))  # told apart in the zip, and not named in it
+    return packed({f"{folders.index(each.parent)}/{each.name}": each.read_bytes() for each in wanted})
+
+
+def _belonging(file: Path) -> list[Path]:
+    if file.suffix != HEADER:
+        return [file]
+    return sorted(each for each in file.parent.glob(f"{escape(file.stem)}.*") if each.is_file()) or [file]
 
 
 def _summary(report: Report, directory: Path) -> Iterator[str]:

@@ -5,13 +5,15 @@ import time
 import tracemalloc
 import warnings
 from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from adapters.readers import READERS, read
+from adapters.formats import FORMATS
+from adapters.readers import READERS, WRAPPERS, read, unwrapped
 from ecg.canonical import canonicalise
 from ecg.errors import PayloadError, UnknownFormat
 from ecg.leads import LEADS
@@ -54,10 +56,17 @@ def usual_seconds(payload: Payload) -> float:
 @each_reader
 def test_it_has_one_golden_payload_that_no_other_reader_claims(reader: Reader) -> None:
     assert [each.name for each in READERS if each.claims(golden(reader))] == [reader.name]
+    assert not any(each.claims(golden(reader)) for each in WRAPPERS)
 
 
 def test_no_golden_payload_is_left_without_a_reader() -> None:
     assert sorted(GOLDEN) == sorted(each.name for each in READERS)
+
+
+def test_each_has_a_row_among_the_formats_and_each_proof_is_there() -> None:
+    assert sorted(FORMATS) == sorted([*GOLDEN, *(each.name for each in WRAPPERS)])
+    root = Path(__file__).parents[2]
+    assert all(row.proofs and all((root / each).is_file() for each in row.proofs) for row in FORMATS.values())
 
 
 @each_reader
@@ -125,10 +134,10 @@ def test_it_needs_at_most_ten_times_its_input_and_100_mb(reader: Reader) -> None
 @given(data=st.binary(min_size=1, max_size=512))
 def test_random_bytes_are_claimed_by_none_or_refused(data: bytes) -> None:
     payload = Payload(data)
-    claimed = [each.claims(payload) for each in READERS]
+    claimed = [each.claims(payload) for each in (*READERS, *WRAPPERS)]
     assert all(isinstance(each, bool) for each in claimed)
     with pytest.raises(PayloadError if any(claimed) else UnknownFormat):
-        read(payload)
+        [read(each) for each in unwrapped(payload)]
 
 
 @each_reader
@@ -138,7 +147,7 @@ def test_the_first_bytes_alone_are_refused(reader: Reader) -> None:
         payload = Payload(data[:length])
         assert isinstance(reader.claims(payload), bool)
         with pytest.raises(PayloadError):
-            read(payload)
+            [read(each) for each in unwrapped(payload)]
 
 
 @each_reader
@@ -183,7 +192,7 @@ def hold_to_contract(payload: Payload, words: set[str], limit: float) -> None:
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         try:
-            recordings = read(payload)
+            recordings = tuple(found for each in unwrapped(payload) for found in read(each))
         except PayloadError as error:
             assert not tells(error, words), "the message names the patient"
         else:

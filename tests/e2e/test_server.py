@@ -336,7 +336,7 @@ def until_done(server: Server, place: str, version: int) -> None:
         ("withdraw", b"{}", "application/json", 422),
         ("withdraw", b'{"reason": "Zebediah"}', "application/json", 422),
         ("withdraw", b'{"reason": ["quality"]}', "application/json", 422),
-        ("withdraw", b'{"reason": "' + b"Z" * 5000 + b'"}', "application/json", 422),
+        ("withdraw", b'{"reason": "' + b"Z" * 5000 + b'"}', "application/json", 413),
     ],
 )
 def test_a_request_that_is_none_changes_nothing(

@@ -1,0 +1,134 @@
+"""Archives: what is in them comes out, and what would harm does not."""
+
+import gzip
+import io
+import tarfile
+import zipfile
+from pathlib import Path
+
+import pytest
+from pydicom.data import get_testdata_file
+
+from adapters.archive import MAX_FILES, files, is_archive, packed
+from adapters.readers import read, unwrapped
+from ecg.errors import MalformedPayload, PayloadError, TooLarge, UnknownFormat
+from ecg.payload import Payload
+
+ECG = Path(str(get_testdata_file("waveform_ecg.dcm", download=False))).read_bytes()
+
+
+def tarred(held: dict[str, bytes], mode: str = "w") -> bytes:
+    whole = io.BytesIO()
+    with tarfile.open(fileobj=whole, mode=mode) as archive:  # type: ignore[call-overload]
+        for name, data in held.items():
+            info = tarfile.TarInfo(name)
+            info.size = len(data)
+            archive.addfile(info, io.BytesIO(data))
+    return whole.getvalue()
+
+
+def linked() -> bytes:
+    whole = io.BytesIO()
+    with tarfile.open(fileobj=whole, mode="w") as archive:
+        info = tarfile.TarInfo("ecg.dat")
+        info.type, info.linkname = tarfile.SYMTYPE, "/etc/passwd"
+        archive.addfile(info)
+    return whole.getvalue()
+
+
+def deflated(held: dict[str, bytes]) -> bytes:
+    whole = io.BytesIO()
+    with zipfile.ZipFile(whole, "w", zipfile.ZIP_DEFLATED) as archive:
+        for name, data in held.items():
+            archive.writestr(name, data)
+    return whole.getvalue()
+
+
+def encrypted() -> bytes:
+    data = bytearray(packed({"a": b"b"}))
+    for magic, at in ((b"PK\x03\x04", 6), (b"PK\x01\x02", 8)):
+        data[data.index(magic) + at] |= 1
+    return bytes(data)
+
+
+HELD = {"a/one.dcm": b"1", "b/two.dcm": b"22"}
+
+
+@pytest.mark.parametrize("data", [packed(HELD), deflated(HELD), tarred(HELD), tarred(HELD, "w:gz")])
+def test_what_was_put_in_comes_out_in_its_order(data: bytes) -> None:
+    assert is_archive(data) and list(files(data).items()) == list(HELD.items())
+
+
+def test_the_same_files_give_the_same_zip() -> None:
+    assert packed(HELD) == packed(HELD)
+
+
+def test_what_a_file_manager_adds_is_left_out() -> None:
+    assert list(files(packed(HELD | {"__MACOSX/a": b"x", "a/.DS_Store": b"x", "a/._one.dcm": b"x"}))) == list(HELD)
+
+
+@pytest.mark.parametrize("name", ["../a", "/etc/passwd", "a/../../b", "C:\\a", "..\\a"])
+@pytest.mark.parametrize("pack", [packed, tarred])
+def test_a_name_outside_of_it_is_refused(name: str, pack: object) -> None:
+    with pytest.raises(MalformedPayload, match="outside"):
+        files(pack({name: b"1"}))  # type: ignore[operator]
+
+
+@pytest.mark.parametrize(
+    "data", [packed({}), tarred({}), encrypted(), linked(), deflated(HELD)[:40], gzip.compress(b"no tar"), b"\x1f\x8b"]
+)
+def test_what_is_no_sound_archive_is_refused(data: bytes) -> None:
+    with pytest.raises(MalformedPayload):
+        files(data)
+
+
+@pytest.mark.filterwarnings("ignore:Duplicate name")
+def test_a_file_named_twice_is_refused() -> None:
+    whole = io.BytesIO()
+    with zipfile.ZipFile(whole, "w") as archive:
+        archive.writestr("a", b"1")
+        archive.writestr("a", b"2")
+    with pytest.raises(MalformedPayload, match="twice"):
+        files(whole.getvalue())
+
+
+@pytest.mark.parametrize(
+    "data",
+    [
+        deflated({"a": bytes(200_000_000)}),
+        tarred({"a": bytes(200_000_000)}, "w:gz"),
+        packed({str(each): b"1" for each in range(MAX_FILES + 1)}),
+    ],
+    ids=["zip", "tar.gz", "many"],
+)
+def test_a_bomb_is_refused(data: bytes) -> None:
+    with pytest.raises(TooLarge):
+        files(data)
+
+
+def test_each_file_of_an_archive_is_a_payload() -> None:
+    inner = unwrapped(Payload(packed({"a.dcm": ECG, "b.dcm": ECG})))
+    assert [each.data for each in inner] == [ECG, ECG]
+    assert [len(read(each)) for each in inner] == [1, 1]
+
+
+def test_an_archive_in_an_archive_is_opened_three_deep_and_no_deeper() -> None:
+    data = ECG
+    for _ in range(3):
+        data = packed({"a": data})
+    assert unwrapped(Payload(data)) == (Payload(ECG),)
+    with pytest.raises(MalformedPayload, match="3"):
+        unwrapped(Payload(packed({"a": data})))
+
+
+def test_a_file_that_is_no_ecg_is_not_passed_over() -> None:
+    with pytest.raises(PayloadError):
+        [read(each) for each in unwrapped(Payload(packed({"a": ECG, "readme": b"hello"})))]
+
+
+@pytest.mark.parametrize(
+    "start, kind", [(b"%PDF-1.7", "PDF"), (b"\x89PNG\r\n\x1a\n", "PNG"), (b"\xff\xd8\xff\xe0", "JPEG")]
+)
+def test_a_page_is_told_that_it_has_no_reader_yet(start: bytes, kind: str) -> None:
+    with pytest.raises(UnknownFormat, match=rf"page \({kind}\).*no reader"):
+        read(Payload(start + bytes(100)))
