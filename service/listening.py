@@ -30,6 +30,7 @@ def listener_settings(settings: Settings) -> ListenerSettings:
             bounds=bounds,
             tls=tls_files(settings),
             plain_off_loopback=settings.dicom_plain_off_loopback,
+            share_port=settings.share_ports,
         )
     except ValueError as error:
         raise SetupError(f"These settings are wrong: {error}") from error

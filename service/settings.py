@@ -141,6 +141,10 @@ class Settings(BaseSettings):
         min_length=1,
         description="What this process does, as JSON: any of http, dicom and work.",
     )
+    share_ports: bool = Field(
+        default=False,
+        description="Whether several processes may listen on the same ports; the system spreads callers among them.",
+    )
     ae_title: str = Field(
         default="TWELVELEAD", min_length=1, max_length=16, description="Our DICOM application entity title."
     )

@@ -267,15 +267,27 @@ class Server(AssociationServer):
     request_queue_size = 128  # connections that the system keeps until they are accepted
 
     def __init__(
-        self, ae: ApplicationEntity, address: tuple[str, int], bounds: Bounds, tls: ssl.SSLContext | None = None
+        self,
+        ae: ApplicationEntity,
+        address: tuple[str, int],
+        bounds: Bounds,
+        tls: ssl.SSLContext | None = None,
+        share_port: bool = False,
     ) -> None:
         self.bounds = bounds
+        self.share_port = share_port
         self.wanted: tuple[EventHandlerType, ...] = ()
         self.around: Callable[[int], AbstractContextManager[object]] = nullcontext
         self.numbers = count(1)
         contexts: list[PresentationContext] = ae.supported_contexts
         super().__init__(ae, address, ae.ae_title, contexts, tls, request_handler=_Handler)
         self.draining = False
+
+    def server_bind(self) -> None:
+        """Bind the address, where wanted beside other processes that do so too (socket(7), SO_REUSEPORT)."""
+        if self.share_port:
+            cast(socket.socket, self.socket).setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, 1)
+        super().server_bind()
 
     def get_request(self) -> tuple[socket.socket, Any]:
         """Accept a connection. TLS begins in its own thread, so that no peer keeps the others out."""

@@ -47,6 +47,7 @@ class ListenerSettings:
         tls: its certificate; None: plain text.
         plain_off_loopback: whether an address that is not loopback may do without TLS with callers' certificates; then
             names and networks are all that is known of callers, and what is sent can be read on the way.
+        share_port: whether other processes may listen on the same port.
 
     Raises:
         ValueError: anyone might call from elsewhere, callers from there prove nothing although they should, or a title
@@ -60,6 +61,7 @@ class ListenerSettings:
     bounds: Bounds = field(default_factory=Bounds)
     tls: TlsFiles | None = None
     plain_off_loopback: bool = False
+    share_port: bool = False
 
     def __post_init__(self) -> None:
         if self.host != "localhost" and not ip_address(self.host).is_loopback:
@@ -144,7 +146,8 @@ class Listener:
         settings = self._settings
         tls = None if settings.tls is None else server_context(settings.tls)
         try:
-            self._server = Server(self._entity(), (settings.host, settings.port), settings.bounds, tls)
+            address = (settings.host, settings.port)
+            self._server = Server(self._entity(), address, settings.bounds, tls, settings.share_port)
         except OSError as error:
             raise SetupError(f"The DICOM listener cannot have port {settings.port} of its address.") from error
         self._server.wanted = (

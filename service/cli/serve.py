@@ -65,7 +65,7 @@ def _prepare(service: Service) -> None:
 @contextlib.contextmanager
 def _door(settings: Settings) -> Iterator[socket.socket]:
     family, name = (socket.AF_INET6, f"[{settings.host}]") if ":" in settings.host else (socket.AF_INET, settings.host)
-    with socket.create_server((settings.host, settings.port), family=family) as door:
+    with socket.create_server((settings.host, settings.port), family=family, reuse_port=settings.share_ports) as door:
         scheme = "https" if settings.tls_certificate else "http"
         address = f"{scheme}://{name}:{door.getsockname()[1]}/"
         typer.echo(f"Twelvelead listens on {address} ; it keeps its data in {settings.data}")
