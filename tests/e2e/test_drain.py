@@ -131,7 +131,8 @@ def test_what_was_acknowledged_is_durable_and_it_ends_with_0(site: Site) -> None
     process.send_signal(signal.SIGTERM)
     assert ended(process) == 0
     load.end()
-    assert load.failed == [], "who had come in was answered"
+    # The system may have taken a connection that the door no longer took over: such a sender is cut off, unread.
+    assert set(load.failed) <= {"ReadError", "RemoteProtocolError", "WriteError"}
     said = [each["event"] for each in site.said()]
     order = [said.index(each) for each in ("told to stop", "listeners are closed", "what was in hand is done")]
     assert order == sorted(order)
@@ -140,7 +141,7 @@ def test_what_was_acknowledged_is_durable_and_it_ends_with_0(site: Site) -> None
     listed = subprocess.run(
         [COMMAND, "jobs", "list", "--most", "10000"], env=site.env, check=True, capture_output=True, text=True
     ).stdout
-    assert set(load.jobs) <= {line.split()[0] for line in listed.splitlines()}
+    assert set(load.jobs) == {line.split()[0] for line in listed.splitlines()}, "who had come in was answered"
 
     again, url = site.start()
     for job in load.jobs:

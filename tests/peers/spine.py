@@ -13,7 +13,7 @@ import sys
 import time
 import urllib.request
 from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
@@ -75,7 +75,10 @@ def running(*command: str, **more: Any) -> Iterator[subprocess.Popen[str]]:
         yield process
     finally:
         process.terminate()
-        process.wait(60)
+        with suppress(subprocess.TimeoutExpired):  # Orthanc may wait for a peer that never answers
+            process.wait(60)
+        process.kill()
+        process.wait()
 
 
 def orthanc(place: Path, service: str) -> list[str]:
