@@ -9,7 +9,7 @@ PIP = $(BIN)/pip --disable-pip-version-check install -qq -c constraints.txt $(if
 OUT ?= out/demo
 
 .DEFAULT_GOAL := help
-.PHONY: help demo serve test setup peers fmt check bench load bench-scaling fuzz crash docs clean
+.PHONY: help demo serve test setup peers fmt check bench load bench-scaling fuzz hearts crash docs clean
 
 help: ## List the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 15
@@ -48,8 +48,9 @@ check: $(VENV)/.developer ## Format, lint, types, import contracts
 	$(BIN)/mypy
 	$(BIN)/lint-imports
 
-bench: $(VENV)/.developer ## Print milliseconds per stage, cold start and peak memory
+bench: $(VENV)/.developer ## Print milliseconds per stage and per reader, cold start and peak memory
 	@$(BIN)/python -m benchmarks.pipeline
+	@$(BIN)/python -m benchmarks.readers
 
 bench-scaling: $(VENV)/.developer ## Print ECGs a second with 1, 2 and 4 worker processes, as ratios
 	@$(BIN)/python -m benchmarks.scaling
@@ -59,6 +60,9 @@ load: $(VENV)/.developer ## Print ECGs taken per second beside Orthanc, ECGs del
 
 fuzz: $(VENV)/.developer ## Feed every reader many more broken payloads than the tests do
 	@FUZZ_EXAMPLES=20000 $(BIN)/pytest tests/conformance
+
+hearts: $(VENV)/.developer ## Read the same ECGs as other programs write them, write docs/conformance/one-heart.md
+	@$(BIN)/python -m tests.peers.hearts > out.md && mv out.md docs/conformance/one-heart.md
 
 crash: $(VENV)/.developer ## Kill service and database 210 times under load, count, write docs/crash-matrix.md
 	@$(BIN)/python -m tests.e2e.crash.matrix 7 docs/crash-matrix.md
