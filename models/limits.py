@@ -1,5 +1,6 @@
 """The limits of a card, applied to a recording: each breach has its own code."""
 
+from ecg.canonical import SECONDS
 from ecg.errors import ModelRefused
 from ecg.quality import Quality
 from ecg.reading import Abstention
@@ -38,6 +39,11 @@ def _source(limits: Limits, recording: Recording) -> Abstention | None:
         return Abstention(
             "too-long",
             f"The model covers recordings of up to {limits.longest:g} s; this one has {waveform.seconds:.0f} s.",
+        )
+    if waveform.seconds < limits.least_known * SECONDS:
+        return Abstention(
+            "too-short",
+            f"The model needs {limits.least_known:.0%} of {SECONDS} s; this recording has {waveform.seconds:.1f} s.",
         )
     if waveform.fs < limits.least_fs:
         return Abstention(
