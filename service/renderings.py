@@ -5,7 +5,9 @@ from typing import Any
 
 from adapters.fhir.bundle import encode
 from adapters.fhir.frame import FhirSettings
+from ecg.leads import LEADS
 from ecg.reading import Prediction
+from ecg.recording import Recording
 from ecg.report import Report
 from service.archive import PDF, picture_name
 
@@ -30,6 +32,7 @@ def summary(report: Report) -> dict[str, Any]:
         "issued": report.issued.isoformat(),
         "release": report.release,
         "sentences": [{"text": each.text, "about": list(each.about)} for each in report.sentences],
+        "recording": _recording(report.recording),
         "prediction": _prediction(prediction),
         "window": {
             "start": report.reading.shown.start,
@@ -39,6 +42,18 @@ def summary(report: Report) -> dict[str, Any]:
         "pictures": [
             {"file": picture_name(each.name), "title": each.title, "finding": each.finding} for each in report.pictures
         ],
+    }
+
+
+def _recording(recording: Recording) -> dict[str, Any]:
+    leads = recording.waveform.leads
+    return {
+        "reader": recording.provenance.reader,
+        "leads": [each for each in leads if each in LEADS],
+        "other_leads": sum(each not in LEADS for each in leads),  # their labels are text of the payload
+        "fs": recording.waveform.fs,
+        "seconds": round(recording.waveform.seconds, 3),
+        "digitised": recording.provenance.digitised,
     }
 
 

@@ -57,7 +57,7 @@ def declared(words: Sequence[str]) -> Declared:
         InvalidQuery: a word is no such thing.
     """
     said = dict(word.partition("=")[::2] for word in words)
-    if len(said) < len(words) or not said.keys() <= set(DECLARABLE):
+    if len(said) < len(words) or not said.keys() <= set(DECLARABLE) or not all("=" in word for word in words):
         raise InvalidQuery(f"What is declared is NAME=VALUE, once each of {', '.join(DECLARABLE)}.")
     return as_said(said)
 
