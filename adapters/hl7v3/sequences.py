@@ -175,8 +175,7 @@ def _values(value: Element | None, declared: Declared) -> NDArray[np.float64]:
     if not MIN_STEP <= abs(step) <= MAX_STEP:
         raise MalformedPayload(f"{step:g} mV for one step of a sample is not between {MIN_STEP:g} and {MAX_STEP:g} mV.")
     origin = _number(attribute(value, "value", "{*}origin") or "0", "The origin of a lead")
-    if origin:
-        origin *= _unit(attribute(value, "unit", "{*}origin") or unit, declared)
+    origin *= _unit(attribute(value, "unit", "{*}origin") or unit, declared)
     digits = value.findtext("{*}digits", "")
     if len(digits) > 24 * MAX_SAMPLES:
         raise TooLarge(f"A lead holds more than {MAX_SAMPLES} samples.")
