@@ -37,7 +37,7 @@ FORMATS: Final[dict[str, Format]] = {
     ),
     "HL7 v3 aECG": Format(
         standard="HL7 v3 Annotated ECG R1 (PORT_MT020001)",
-        reads="Each rhythm series, by the origin, scale and unit of each sequence; filters, device and findings with it.",
+        reads="Each rhythm series, by origin, scale and unit of each sequence; filters, device and findings with it.",
         leaves="Derived series, such as representative beats, are left out; document types and entities are refused.",
         proofs=("tests/unit/adapters/test_aecg_samples.py", "tests/peers/test_other_readers.py"),
     ),
@@ -51,7 +51,7 @@ FORMATS: Final[dict[str, Format]] = {
     "SCP-ECG": Format(
         standard="EN 1064, ISO 11073-91064",
         reads="The rhythm, plain, as differences, in Huffman codes; each checksum is proved before.",
-        leaves="Reference beats are left out; a rhythm that was compressed bimodally, or from which a reference beat was"
+        leaves="Reference beats are left out; a rhythm compressed bimodally, or from which a reference beat was"
         " subtracted, is refused.",
         proofs=("tests/unit/adapters/test_scp_samples.py", "tests/peers/test_other_readers.py"),
     ),

@@ -48,9 +48,13 @@ def parsed(data: bytes) -> Element:
     """Return the root of a document, whose elements are found by `{*}name`.
 
     Raises:
-        MalformedPayload: it is no well-formed XML, or has a document type, entities, or elements too deep in each other.
+        MalformedPayload: it is not well-formed, or has a document type, entities, or elements too deep in each other.
         TooLarge: it has more elements and attributes than MAX_NODES.
     """
+    if (
+        data.count(b"=") > MAX_NODES
+    ):  # one for each attribute; the parser holds those of an element before it shows them
+        raise TooLarge(f"The XML holds more than {MAX_NODES} elements and attributes.")
     parser = DefusedXMLParser(target=_Bounded(), forbid_dtd=True, forbid_entities=True, forbid_external=True)
     try:
         parser.feed(data)

@@ -5,7 +5,7 @@ from typing import Final
 
 from ecg.leads import lead_name
 
-# HL7 v3 Normative Edition, Annotated ECG R1 (PORT_MT020001): what the root is called, and its namespace.
+# HL7 v3 Normative Edition, Annotated ECG R1 (PORT_MT020001): what the root is called.
 ROOT: Final = "AnnotatedECG"
 
 # HL7 ActCode (2.16.840.1.113883.5.4): what a series is, and the two kinds of time that a sequence may hold.
@@ -25,8 +25,9 @@ _NUMBER: Final = re.compile(r"[0-9]{1,9}")
 # Cabrera's -aVR is aVR with its sign changed. Kligfield et al., Circulation 2007;115:1306.
 INVERTED_AVR: Final = "-aVR"
 
-FILTER_LOW_PASS: Final = "MDC_ECG_CTL_VBL_ATTR_FILTER_LOW_PASS"
-FILTER_HIGH_PASS: Final = "MDC_ECG_CTL_VBL_ATTR_FILTER_HIGH_PASS"
+# Its control variables for filters, and for the frequencies of these.
+FILTER_LOW: Final = "MDC_ECG_CTL_VBL_ATTR_FILTER_LOW_PASS"
+FILTER_HIGH: Final = "MDC_ECG_CTL_VBL_ATTR_FILTER_HIGH_PASS"
 FILTER_NOTCH: Final = "MDC_ECG_CTL_VBL_ATTR_FILTER_NOTCH"
 FILTER_FREQUENCIES: Final = ("MDC_ECG_CTL_VBL_ATTR_FILTER_CUTOFF_FREQ", "MDC_ECG_CTL_VBL_ATTR_FILTER_NOTCH_FREQ")
 

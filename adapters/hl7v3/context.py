@@ -1,4 +1,4 @@
-"""What an annotated ECG says beside the samples: whose it is, when it was made, by what, and the recorder's findings."""
+"""What an annotated ECG says beside the samples: whose it is, when it was made, by what, and its findings."""
 
 import math
 import re
@@ -9,8 +9,8 @@ from xml.etree.ElementTree import Element
 
 from adapters.hl7v3.codes import (
     FILTER_FREQUENCIES,
-    FILTER_HIGH_PASS,
-    FILTER_LOW_PASS,
+    FILTER_HIGH,
+    FILTER_LOW,
     FILTER_NOTCH,
     REPORTED_AGE,
     SEX,
@@ -68,8 +68,8 @@ def device(series: Element) -> Device:
 def filters(series: Element) -> Filters:
     """Return the filters that the series' control variables name."""
     return Filters(
-        high_pass=_cutoff(series, FILTER_HIGH_PASS, max),
-        low_pass=_cutoff(series, FILTER_LOW_PASS, min),
+        high_pass=_cutoff(series, FILTER_HIGH, max),
+        low_pass=_cutoff(series, FILTER_LOW, min),
         notch=_cutoff(series, FILTER_NOTCH, max),
     )
 
@@ -80,9 +80,7 @@ def statements(series: Element) -> tuple[str, ...]:
     Those of a representative beat are among them; what stands on a single beat or wave of the rhythm is not.
     """
     rhythm = series.iterfind("{*}subjectOf/{*}annotationSet/{*}component/{*}annotation")
-    derived = series.iterfind(
-        "{*}derivation/{*}derivedSeries/{*}subjectOf/{*}annotationSet/{*}component/{*}annotation"
-    )
+    derived = series.iterfind("{*}derivation/{*}derivedSeries/{*}subjectOf/{*}annotationSet/{*}component/{*}annotation")
     said = (statement for each in (*rhythm, *derived) for statement in _said(each))
     return tuple(dict.fromkeys(said))[:MAX_STATEMENTS]
 

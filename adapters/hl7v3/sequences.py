@@ -72,7 +72,8 @@ def waveform(series: Element, declared: Declared) -> tuple[Waveform, tuple[str, 
     leads = _placed(sets)
     _check_against_effective_time(series, next(iter(leads.values())), sets[0].fs)
     order = sorted(leads, key=lambda each: LEADS.index(each) if each in LEADS else len(LEADS))
-    signal = np.stack([leads[each] for each in order])
+    with np.errstate(over="ignore"):  # what float32 cannot hold is infinite there, which no Waveform is
+        signal = np.stack([leads[each] for each in order]).astype(np.float32)
     notes = (f"{len(left)} sequences that are no lead of an ECG were left out.",) if left else ()
     return Waveform(signal, tuple(order), sets[0].fs), notes
 

@@ -1,4 +1,4 @@
-"""Points in time as HL7 v3 writes them (data types, TS): YYYYMMDDHHMMSS.UUUU[+|-ZZzz], each part from the month optional."""
+"""Points in time as HL7 v3 writes them (data types, TS): YYYYMMDDHHMMSS.UUUU[+|-ZZzz], or the first parts of it."""
 
 import re
 from datetime import date, datetime, timedelta, timezone

@@ -1,4 +1,4 @@
-"""What an SCP-ECG record says beside the samples: whose it is, when it was made, by what, and the recorder's findings."""
+"""What an SCP-ECG record says beside the samples: whose it is, when it was made, by what, and its findings."""
 
 from dataclasses import dataclass, field
 from datetime import date, datetime, timedelta, timezone

@@ -1,6 +1,7 @@
 """Huffman codes of SCP-ECG, the standard's own table and those that a record brings (EN 1064, 5.5 and annex C)."""
 
 from dataclasses import dataclass, field
+from itertools import pairwise
 from typing import Final
 
 import numpy as np
@@ -95,7 +96,12 @@ def _codes(section: Section, at: int) -> tuple[dict[str, Code], int]:
         raise MalformedPayload(f"{count} codes in a Huffman table; 1 to {MAX_CODES} are read.")
     codes: dict[str, Code] = {}
     for place in range(at + 2, at + 2 + count * _CODE, _CODE):
-        prefix, whole, mode, value = section.u8(place), section.u8(place + 1), section.u8(place + 2), section.i16(place + 3)
+        prefix, whole, mode, value = (
+            section.u8(place),
+            section.u8(place + 1),
+            section.u8(place + 2),
+            section.i16(place + 3),
+        )
         if not 1 <= prefix <= 32 or not prefix <= whole <= prefix + 32:
             raise MalformedPayload(f"A Huffman prefix of {prefix} bits in {whole}.")
         # 5.5.4: the prefix stands with its first bit lowest.
@@ -108,7 +114,7 @@ def _codes(section: Section, at: int) -> tuple[dict[str, Code], int]:
 
 def _table(codes: dict[str, Code]) -> Table:
     ordered = sorted(codes)
-    if any(after.startswith(before) for before, after in zip(ordered, ordered[1:], strict=False)):
+    if any(after.startswith(before) for before, after in pairwise(ordered)):
         raise MalformedPayload("A Huffman prefix begins another.")
     return Table(codes, tuple(sorted({len(each) for each in codes})))
 

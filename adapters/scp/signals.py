@@ -21,7 +21,7 @@ MAX_SAMPLES: Final = 8_000_000  # of one lead: an hour at 2000 Hz
 MILLIVOLT_PER_NANOVOLT: Final = 1e-6
 # 5.6.2: bit 0 says that a reference beat was subtracted from the rhythm.
 _SUBTRACTED: Final = 0x01
-# Up to this protocol, the sixth byte of section 6 says that the rhythm is decimated outside of the beats; then it is reserved.
+# Up to protocol 2.9, the sixth byte of section 6 says that the rhythm is decimated outside of the beats; then nothing.
 _LAST_BIMODAL: Final = 29
 
 

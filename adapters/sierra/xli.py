@@ -71,7 +71,7 @@ def _unpacked(chunk: bytes, size: int) -> bytes:
 def _integrated(unpacked: bytes, first: int) -> NDArray[np.int64]:
     """Return the samples of differences, the high bytes of which come before all the low ones.
 
-    The two first are samples themselves; each later one is 2 y - x - d, of the two before it and the difference before it.
+    The two first are samples themselves; each later one is 2 y - x - d, of the two and the difference before it.
     """
     half = len(unpacked) // 2
     high, low = np.frombuffer(unpacked, np.uint8).reshape(2, half).astype(np.uint16)

@@ -3,7 +3,6 @@
 import base64
 import binascii
 import struct
-from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Final
 from xml.sax.saxutils import quoteattr
@@ -68,7 +67,11 @@ def aecg(digits: NDArray[np.int64] | None = None, how: Sequence12 = Sequence12()
 
 
 def sierra(
-    digits: NDArray[np.int64] | None = None, *, compressed: bool = True, electrodes: str = "STD", encoding: str = "utf-8"
+    digits: NDArray[np.int64] | None = None,
+    *,
+    compressed: bool = True,
+    electrodes: str = "STD",
+    encoding: str = "utf-8",
 ) -> bytes:
     """Return a Sierra document 1.04 of these counts, int64 (12, samples), one step 5 uV."""
     rows = counts() if digits is None else digits
@@ -92,9 +95,16 @@ leadlabels="{" ".join(LEADS)}" durationperchannel="{rows.shape[1] * 1000 // FS}"
 
 
 def xli(rows: NDArray[np.int64]) -> bytes:
-    """Return the twelve leads in Philips' XLI: what the limb leads do not owe to I and II, as second differences in LZW."""
+    """Return twelve leads in Philips' XLI: what the limb leads do not owe to I and II, as second differences in LZW."""
     one, two, three, right, left, foot = rows[:6]
-    limbs = [one, two, two - one - three, -right - (one + two) // 2, (one - three) // 2 - left, (two + three) // 2 - foot]
+    limbs = [
+        one,
+        two,
+        two - one - three,
+        -right - (one + two) // 2,
+        (one - three) // 2 - left,
+        (two + three) // 2 - foot,
+    ]
     return b"".join(_xli_chunk(row) for row in (*limbs, *rows[6:]))
 
 
@@ -134,11 +144,17 @@ class Coding:
 
 
 def scp(digits: NDArray[np.int64] | None = None, how: Coding = Coding(), more: bytes = b"") -> bytes:
-    """Return an SCP-ECG record of these counts, int64 (leads, samples), one step 5000 nV; `more` are tags of section 1."""
+    """Return an SCP-ECG record of these counts, int64 (leads, samples), one step 5000 nV; `more`: tags of section 1."""
     rows = counts() if digits is None else digits
     blocks = [_scp_lead(row, how) for row in rows]
     tags = (
-        *((0, b"Quokka\0"), (1, b"Zebediah\0"), (2, b"PLANTED-4711\0"), (5, struct.pack("<HBB", 1961, 2, 3)), (8, b"\1")),
+        *(
+            (0, b"Quokka\0"),
+            (1, b"Zebediah\0"),
+            (2, b"PLANTED-4711\0"),
+            (5, struct.pack("<HBB", 1961, 2, 3)),
+            (8, b"\1"),
+        ),
         *((25, struct.pack("<HBB", 2024, 3, 9)), (26, bytes((14, 30, 5))), (27, struct.pack("<H", 5))),
         *((28, struct.pack("<H", 150)), (29, b"\2")),
     )
@@ -190,8 +206,3 @@ def _scp_code(value: int) -> str:
     if abs(value) <= 8:
         return "1" * abs(value) + ("00" if value > 0 else "01")
     return f"1111111110{value & 0xFF:08b}" if -128 <= value < 128 else f"1111111111{value & 0xFFFF:016b}"
-
-
-def labels(leads: Sequence[str]) -> tuple[int, ...]:
-    """Return the SCP-ECG codes of leads."""
-    return tuple(SCP_CODES[each] for each in leads)

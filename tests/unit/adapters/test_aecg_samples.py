@@ -103,7 +103,9 @@ def test_inverted_avr_gets_its_sign_back() -> None:
     assert holds_the_heart(read_one(data))
 
 
-@pytest.mark.parametrize(("code", "lead"), [("MDC_ECG_LEAD_V3R", "V3R"), ("MDC_ECG_LEAD_V7", "V7"), ("131344", "MDC 131344")])
+@pytest.mark.parametrize(
+    ("code", "lead"), [("MDC_ECG_LEAD_V3R", "V3R"), ("MDC_ECG_LEAD_V7", "V7"), ("131344", "MDC 131344")]
+)
 def test_other_leads_never_fill_the_chest_leads(code: str, lead: str) -> None:
     recording = read_one(edited('"MDC_ECG_LEAD_V3"', f'"{code}"'))
     assert "V3" not in recording.waveform.leads
@@ -188,7 +190,9 @@ def _two_sets(second_head: str) -> bytes:
     first, second = Sequence12(leads=LEADS[:6]), Sequence12(leads=LEADS[6:])
     one, other = (aecg(rows, how).decode() for rows, how in ((counts()[:6], first), (counts()[6:], second)))
     begin, end = "<component><sequenceSet>", "</sequenceSet></component>"
-    inserted = other[other.index(begin) : other.index(end) + len(end)].replace("<head value=\"20240309143005\"", f'<head value="{second_head}"')
+    inserted = other[other.index(begin) : other.index(end) + len(end)].replace(
+        '<head value="20240309143005"', f'<head value="{second_head}"'
+    )
     whole = one.replace(end, end + inserted)
     return whole.replace('<high value="20240309143015"/>', "").encode()
 
@@ -258,8 +262,13 @@ def test_document_types_and_entities_are_refused(prologue: str) -> None:
 
 @pytest.mark.parametrize(
     ("inside", "error"),
-    [("<a>" * 100 + "</a>" * 100, MalformedPayload), ("<a/>" * 200_001, TooLarge), ("<a><b></a>", MalformedPayload)],
-    ids=["deep", "many", "crossed"],
+    [
+        ("<a>" * 100 + "</a>" * 100, MalformedPayload),
+        ("<a/>" * 200_001, TooLarge),
+        ("<a " + " ".join(f"a{at}=''" for at in range(200_001)) + "/>", TooLarge),
+        ("<a><b></a>", MalformedPayload),
+    ],
+    ids=["deep", "many", "broad", "crossed"],
 )
 def test_absurd_xml_is_refused(inside: str, error: type[PayloadError]) -> None:
     with pytest.raises(error):
