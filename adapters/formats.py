@@ -35,6 +35,26 @@ FORMATS: Final[dict[str, Format]] = {
         leaves="Samples without a unit or a lead's name are refused until these are declared.",
         proofs=("tests/unit/adapters/test_fhir_reader.py",),
     ),
+    "HL7 v3 aECG": Format(
+        standard="HL7 v3 Annotated ECG R1 (PORT_MT020001)",
+        reads="Each rhythm series, by origin, scale and unit of each sequence; filters, device and findings with it.",
+        leaves="Derived series, such as representative beats, are left out; document types and entities are refused.",
+        proofs=("tests/unit/adapters/test_aecg_samples.py", "tests/peers/test_other_readers.py"),
+    ),
+    "Philips Sierra XML": Format(
+        standard="Philips Sierra ECG XML 1.03, 1.04, 1.04.01 and 1.04.02",
+        reads="The rhythm leads, plain or compressed (XLI), by their resolution; findings and filters with them.",
+        leaves="Representative beats and the calibration pulse are left out; other encodings, and leads derived from"
+        " EASI electrodes, are refused.",
+        proofs=("tests/unit/adapters/test_sierra_samples.py", "tests/peers/test_other_readers.py"),
+    ),
+    "SCP-ECG": Format(
+        standard="EN 1064, ISO 11073-91064",
+        reads="The rhythm, plain, as differences, in Huffman codes; each checksum is proved before.",
+        leaves="Reference beats are left out; a rhythm compressed bimodally, or from which a reference beat was"
+        " subtracted, is refused.",
+        proofs=("tests/unit/adapters/test_scp_samples.py", "tests/peers/test_other_readers.py"),
+    ),
     "Archive (zip, tar)": Format(
         standard="APPNOTE.TXT, POSIX ustar",
         reads="The files of a zip, tar or tar.gz, each read for itself.",

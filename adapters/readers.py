@@ -6,7 +6,10 @@ from typing import Final
 
 from adapters.dicom.waveform import WaveformReader
 from adapters.fhir.reader import ObservationReader
+from adapters.hl7v3.reader import AnnotatedEcgReader
 from adapters.pages import page_kind
+from adapters.scp.reader import ScpReader
+from adapters.sierra.reader import SierraReader
 from adapters.zipped import ArchiveWrapper
 from ecg.errors import EcgError, MalformedPayload, UnknownFormat
 from ecg.payload import Payload
@@ -14,7 +17,13 @@ from ecg.ports import Reader, Wrapper
 from ecg.recording import Recording
 
 WRAPPERS: Final[tuple[Wrapper, ...]] = (ArchiveWrapper(),)
-READERS: Final[tuple[Reader, ...]] = (WaveformReader(), ObservationReader())
+READERS: Final[tuple[Reader, ...]] = (
+    WaveformReader(),
+    ObservationReader(),
+    AnnotatedEcgReader(),
+    SierraReader(),
+    ScpReader(),
+)
 DEPTH: Final = 3  # wrappings, one in the other
 
 

@@ -8,6 +8,7 @@ from pydicom.data import get_testdata_file
 
 from ecg.payload import Payload
 from tests.golden.fhir_files import observation, to_bytes
+from tests.golden.other_files import aecg, scp, sierra
 
 
 def _dicom_waveform() -> Payload:
@@ -19,7 +20,16 @@ def _fhir_observation() -> Payload:
     return Payload(to_bytes(observation()), "application/fhir+json")
 
 
+def _sample_or(path: str, made: Callable[[], bytes]) -> Payload:
+    """Return a file beside the project, or where it is not there one that is made."""
+    sample = Path(__file__).parents[3] / "shared" / "samples" / path
+    return Payload((sample.read_bytes() if sample.is_file() else b"") or made())
+
+
 GOLDEN: Final[dict[str, Callable[[], Payload]]] = {
     "DICOM 12-lead ECG waveform": _dicom_waveform,
     "FHIR R4 Observation": _fhir_observation,
+    "HL7 v3 aECG": lambda: _sample_or("aecg/subject1_0.xml", aecg),
+    "Philips Sierra XML": lambda: _sample_or("sierra/129DYPRG.XML", sierra),
+    "SCP-ECG": lambda: _sample_or("scp/Example.scp", scp),
 }

@@ -1,0 +1,1 @@
+"""HL7 v3 annotated ECG: its reader."""

@@ -1,0 +1,1 @@
+"""SCP-ECG: its reader."""

@@ -1,0 +1,1 @@
+"""Philips Sierra XML: its reader."""
