@@ -4,6 +4,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Final
 
+from adapters.csv.reader import TableReader
 from adapters.dicom.waveform import WaveformReader
 from adapters.fhir.reader import ObservationReader
 from adapters.pages import page_kind
@@ -14,7 +15,7 @@ from ecg.ports import Reader, Wrapper
 from ecg.recording import Recording
 
 WRAPPERS: Final[tuple[Wrapper, ...]] = (ArchiveWrapper(),)
-READERS: Final[tuple[Reader, ...]] = (WaveformReader(), ObservationReader())
+READERS: Final[tuple[Reader, ...]] = (WaveformReader(), ObservationReader(), TableReader())
 DEPTH: Final = 3  # wrappings, one in the other
 
 

@@ -7,6 +7,7 @@ from typing import Final
 from pydicom.data import get_testdata_file
 
 from ecg.payload import Payload
+from tests.golden.csv_files import table
 from tests.golden.fhir_files import observation, to_bytes
 
 
@@ -19,7 +20,12 @@ def _fhir_observation() -> Payload:
     return Payload(to_bytes(observation()), "application/fhir+json")
 
 
+def _csv() -> Payload:
+    return Payload(table(), "text/csv")
+
+
 GOLDEN: Final[dict[str, Callable[[], Payload]]] = {
     "DICOM 12-lead ECG waveform": _dicom_waveform,
     "FHIR R4 Observation": _fhir_observation,
+    "CSV": _csv,
 }
