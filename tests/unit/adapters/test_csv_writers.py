@@ -18,8 +18,6 @@ from ecg.recording import Recording
 from tests.golden.csv_files import FS, millivolt, saved, table
 
 LUDB = [each for root in Path(__file__).parents if (each := root / "shared" / "samples" / "ludb").is_dir()]
-# A checkout beside the shared folder, or somewhere below it.
-LUDB += [each for root in Path(__file__).parents if (each := root / "samples" / "ludb").is_dir()]
 
 MV: NDArray[np.float64] = millivolt()
 NAMES = ",".join(LEADS)
