@@ -121,7 +121,8 @@ def _shaped(
     if values.shape[1] > 1 and np.isnan(values[:, -1]).all() and (not named or named[-1] == _NAMELESS):
         values, named = values[:, :-1], named[:-1]
     count = values.shape[1]
-    if not named and count >= 3 and any(_counts(values[0, skip:]) for skip in (0, 1)):
+    beside_index = count > 1 and bool(np.isnan(values[0, 0]))
+    if not named and (beside_index or count > 3) and _counts(values[0, beside_index:]):
         values = values[1:]
     first = named[0] if named else Column("other")
     if timed:

@@ -205,6 +205,13 @@ def test_a_unit_that_contradicts_is_refused() -> None:
 # The leads.
 
 
+def test_a_first_sample_that_counts_is_no_header() -> None:
+    values = np.column_stack([TIMES, (MV[:, :2] * 1000).round()])
+    values[0] = [0, 0, 1]
+    text = "\n".join(f"{at:.3f},{one:.0f},{two:.0f}" for at, one, two in values)
+    assert read_one(text, unit="uV", leads=("I", "II")).waveform.signal.shape == (2, len(MV))
+
+
 def test_leads_are_known_by_their_names_in_whatever_order() -> None:
     order = np.random.default_rng(4).permutation(12)
     names = ",".join(f"{LEADS[at].lower()}" for at in order)

@@ -86,6 +86,12 @@ def test_pandas_without_names_but_its_own_numbers() -> None:
     assert_is_the_sample(read_one(text, fs=500.0, unit="mV", leads=LEADS))
 
 
+def test_pandas_with_one_series_and_its_numbers() -> None:
+    text = pd.Series(MV[:, 1].round(5)).to_csv()
+    waveform = read_one(text, fs=500.0, unit="mV", leads=("II",)).waveform
+    assert np.abs(waveform.signal - MV[:, 1]).max() < 1e-5
+
+
 @pytest.mark.parametrize("quoting", [csv.QUOTE_ALL, csv.QUOTE_MINIMAL, csv.QUOTE_NONNUMERIC])
 @pytest.mark.parametrize("dialect", ["excel", "excel-tab", "unix"])
 def test_the_csv_module(dialect: str, quoting: int) -> None:
