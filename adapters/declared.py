@@ -3,6 +3,7 @@
 import math
 from collections.abc import Mapping
 from dataclasses import fields, replace
+from datetime import datetime, timedelta
 from typing import Final, TypeVar
 
 from ecg.errors import InvalidQuery, MalformedPayload
@@ -16,6 +17,7 @@ _Identifiers = TypeVar("_Identifiers", Patient, Order)
 # Fields that tell one patient or order from another. Names and numbers of placer and filler are written in many ways.
 _PATIENT_KEYS: Final = ("id", "issuer", "birth_date")
 _ORDER_KEYS: Final = ("accession_number", "accession_issuer", "study_uid")
+_SAME_TIME: Final = timedelta(seconds=1)  # many write whole seconds
 
 
 def as_said(said: Mapping[str, str]) -> Declared:
@@ -48,6 +50,39 @@ def agreed_order(read: Order, declared: Order | None) -> Order:
         MalformedPayload: the two are not the same order.
     """
     return _agreed(read, declared, _ORDER_KEYS, "order")
+
+
+def agreed_time(read: datetime | None, declared: datetime | None) -> datetime | None:
+    """Return when an ECG was acquired: as it was read, else as it was declared.
+
+    Raises:
+        MalformedPayload: the two are not the same. Nothing is said against times of which one alone names a zone.
+    """
+    if read is None or declared is None:
+        return read or declared
+    if (read.tzinfo is None) == (declared.tzinfo is None) and abs(read - declared) > _SAME_TIME:
+        raise MalformedPayload("The declared time of acquisition and the file's disagree.")
+    return read
+
+
+def merged(outer: Declared, inner: Declared) -> Declared:
+    """Return what was declared of a payload in two places: in the request and in a side-car, say.
+
+    Raises:
+        MalformedPayload: the two disagree.
+    """
+    for key in ("fs", "unit", "leads"):
+        ours, theirs = getattr(outer, key), getattr(inner, key)
+        if ours and theirs and ours != theirs:
+            raise MalformedPayload(f"What was declared in two places disagrees ({key}).")
+    return Declared(
+        fs=outer.fs or inner.fs,
+        unit=outer.unit or inner.unit,
+        leads=outer.leads or inner.leads,
+        patient=agreed_patient(outer.patient, inner.patient) if outer.patient else inner.patient,
+        order=agreed_order(outer.order, inner.order) if outer.order else inner.order,
+        acquired_at=agreed_time(outer.acquired_at, inner.acquired_at),
+    )
 
 
 def _agreed(read: _Identifiers, declared: _Identifiers | None, keys: tuple[str, ...], what: str) -> _Identifiers:

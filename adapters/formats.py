@@ -55,9 +55,17 @@ FORMATS: Final[dict[str, Format]] = {
         " subtracted, is refused.",
         proofs=("tests/unit/adapters/test_scp_samples.py", "tests/peers/test_other_readers.py"),
     ),
+    "CSV": Format(
+        standard="RFC 4180 and what spreadsheets and programs make of it",
+        reads="Tables with a lead in each column, or in each row with its name; any usual separator, decimal points or "
+        "commas; names, units, times and comments in the header; a side-car.",
+        leaves="What the table does not say of sampling frequency, unit and leads is refused until it is declared "
+        "(docs/declaring.md).",
+        proofs=("tests/unit/adapters/test_csv_writers.py",),
+    ),
     "Archive (zip, tar)": Format(
         standard="APPNOTE.TXT, POSIX ustar",
-        reads="The files of a zip, tar or tar.gz, each read for itself.",
+        reads="The files of a zip, tar or tar.gz, each read for itself; JSON beside one is its side-car.",
         leaves="A file in it that is no ECG makes the whole refused.",
         proofs=("tests/unit/adapters/test_archive.py",),
     ),

@@ -4,6 +4,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Final
 
+from adapters.csv.reader import TableReader
 from adapters.dicom.waveform import WaveformReader
 from adapters.fhir.reader import ObservationReader
 from adapters.hl7v3.reader import AnnotatedEcgReader
@@ -23,6 +24,7 @@ READERS: Final[tuple[Reader, ...]] = (
     AnnotatedEcgReader(),
     SierraReader(),
     ScpReader(),
+    TableReader(),
 )
 DEPTH: Final = 3  # wrappings, one in the other
 

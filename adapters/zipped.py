@@ -3,7 +3,9 @@
 from dataclasses import dataclass
 
 from adapters.archive import files, is_archive
-from ecg.payload import Payload
+from adapters.declared import merged
+from adapters.sidecar import beside
+from ecg.payload import Declared, Payload
 
 
 @dataclass(frozen=True)
@@ -17,9 +19,13 @@ class ArchiveWrapper:
         return is_archive(payload.data)
 
     def unwrap(self, payload: Payload) -> tuple[Payload, ...]:
-        """Return a payload for each file, with what was declared of all.
+        """Return a payload for each file, with what was declared of all and what its side-car declares.
 
         Raises:
-            MalformedPayload, TooLarge: as `files`.
+            MalformedPayload, TooLarge: as `files`; also where a side-car is not what it should be, or contradicts.
         """
-        return tuple(Payload(each, declared=payload.declared) for each in files(payload.data).values())
+        held = beside(files(payload.data))
+        return tuple(
+            Payload(data, declared=merged(payload.declared, held.declared.get(name, Declared())))
+            for name, data in held.files.items()
+        )

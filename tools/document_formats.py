@@ -17,7 +17,7 @@ def page() -> Iterator[str]:
     yield ""
     yield f"Read is what has {MIN_FS:g} to {MAX_FS:g} samples per second, at least {MIN_SECONDS:g} s, and no more than"
     yield f"{MAX_MILLIVOLT:g} mV. What a payload leaves open may be declared: by the query of a request, the options of"
-    yield "`twelvelead read`; what was declared fills gaps and never overrides."
+    yield "`twelvelead read`, or a [side-car](../declaring.md); what was declared fills gaps and never overrides."
     yield from _rows("Readers", [each.name for each in READERS])
     yield from _rows(f"Wrappings, up to {DEPTH} one in the other", [each.name for each in WRAPPERS])
 

@@ -7,6 +7,7 @@ from typing import Final
 from pydicom.data import get_testdata_file
 
 from ecg.payload import Payload
+from tests.golden.csv_files import table
 from tests.golden.fhir_files import observation, to_bytes
 from tests.golden.other_files import aecg, scp, sierra
 
@@ -26,10 +27,15 @@ def _sample_or(path: str, made: Callable[[], bytes]) -> Payload:
     return Payload((sample.read_bytes() if sample.is_file() else b"") or made())
 
 
+def _csv() -> Payload:
+    return Payload(table(), "text/csv")
+
+
 GOLDEN: Final[dict[str, Callable[[], Payload]]] = {
     "DICOM 12-lead ECG waveform": _dicom_waveform,
     "FHIR R4 Observation": _fhir_observation,
     "HL7 v3 aECG": lambda: _sample_or("aecg/subject1_0.xml", aecg),
     "Philips Sierra XML": lambda: _sample_or("sierra/129DYPRG.XML", sierra),
     "SCP-ECG": lambda: _sample_or("scp/Example.scp", scp),
+    "CSV": _csv,
 }

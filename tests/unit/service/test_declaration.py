@@ -3,7 +3,7 @@
 import stat
 from collections.abc import Iterator
 from dataclasses import replace
-from datetime import date
+from datetime import date, datetime, timedelta, timezone
 from pathlib import Path
 
 import pytest
@@ -27,6 +27,7 @@ WHOLE = Declared(
     leads=("I", "II"),
     patient=Patient("PLANTED-4711", "HOSPITAL", "Zebediah^Quokka", date(1961, 2, 3), "F", 63.5),
     order=Order("A-1", priority="stat"),
+    acquired_at=datetime(2024, 2, 29, 12, 34, 56, 250000, tzinfo=timezone(timedelta(hours=1))),
 )
 
 
@@ -63,6 +64,11 @@ def test_it_comes_back_as_it_was(store: Store) -> None:
     again = kept(store, payload.sha256, digest)
     assert (again.data, again.declared) == (payload.data, WHOLE)
     assert keep(store, payload) == digest, "twice does no harm"
+
+
+def test_a_time_without_a_zone_comes_back_without_one(store: Store) -> None:
+    payload = Payload(b"an ECG", declared=Declared(acquired_at=datetime(2024, 2, 29, 12, 34)))
+    assert kept(store, payload.sha256, keep(store, payload)).declared == payload.declared
 
 
 def test_nothing_declared_leaves_no_file(store: Store, tmp_path: Path) -> None:
