@@ -4,6 +4,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Final
 
+from adapters.dicom.documents import DocumentWrapper
 from adapters.dicom.waveform import WaveformReader
 from adapters.fhir.reader import ObservationReader
 from adapters.pages import page_kind
@@ -13,7 +14,7 @@ from ecg.payload import Payload
 from ecg.ports import Reader, Wrapper
 from ecg.recording import Recording
 
-WRAPPERS: Final[tuple[Wrapper, ...]] = (ArchiveWrapper(),)
+WRAPPERS: Final[tuple[Wrapper, ...]] = (ArchiveWrapper(), DocumentWrapper())
 READERS: Final[tuple[Reader, ...]] = (WaveformReader(), ObservationReader())
 DEPTH: Final = 3  # wrappings, one in the other
 

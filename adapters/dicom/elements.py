@@ -13,6 +13,7 @@ from dataclasses import dataclass, field
 from io import BytesIO
 from typing import Any, Final
 
+import numpy as np
 from pydicom.charset import decode_bytes
 from pydicom.datadict import tag_for_keyword
 from pydicom.dataelem import RawDataElement
@@ -35,6 +36,9 @@ _PREAMBLE: Final = 128  # PS3.10 7.1: 128 bytes, then DICM
 _LONG_VRS: Final = frozenset(
     {b"OB", b"OD", b"OF", b"OL", b"OV", b"OW", b"SQ", b"SV", b"UC", b"UN", b"UR", b"UT", b"UV"}
 )
+_WORDS: Final = {"OW": 2, "US": 2, "SS": 2, "OL": 4}  # bytes
+_HEAD: Final = 65_536  # bytes, in which the SOP class must stand
+_SOP_CLASS: Final = 0x00080016
 _UNDEFINED: Final = 0xFFFFFFFF  # PS3.5 7.1.1
 _PERSON_NAMES: Final = frozenset({"PatientName", "ReferringPhysicianName"})  # PS3.6: PN
 # PS3.5 6.2, DS. Python's float() would also take 'nan', 'inf' and '1_0'.
@@ -52,6 +56,23 @@ class Item:
         element = self.dataset.get_item(_tag(keyword), keep_deferred=True)
         value = None if element is None else element.value
         return value if isinstance(value, bytes) and value else None
+
+    def words(self, keyword: str) -> bytes | None:
+        """Return binary values in little endian.
+
+        OW is a stream of words of 16 bits, OL of 32, and the other byte order swaps within each, whatever they hold;
+        the bytes of an OB stand as they are (PS3.5 6.2).
+
+        Raises:
+            MalformedPayload: it ends within a word.
+        """
+        if (raw := self.data(keyword)) is None or self.little_endian:
+            return raw
+        element = self.dataset.get_item(_tag(keyword), keep_deferred=True)
+        width = _WORDS.get(element.VR or "", 1) if element else 1
+        if len(raw) % width:
+            raise MalformedPayload(f"{keyword} ends within a word.")
+        return np.frombuffer(raw, f"u{width}").byteswap().tobytes()
 
     def text(self, keyword: str) -> str | None:
         """Return a text in its character set, without padding."""
@@ -119,15 +140,30 @@ def transfer_syntax(data: bytes) -> str:
     return _file_meta(data)[0]
 
 
-def parse(data: bytes) -> Item:
-    """Parse a DICOM file of an uncompressed transfer syntax into its dataset.
+def sop_class(data: bytes) -> str:
+    """Return a DICOM file's SOP class by a look at its beginning; '' where there is none. Never raises."""
+    try:
+        syntax, start = _file_meta(data)
+        head = data[start : start + _HEAD]
+        if syntax == DEFLATED_LITTLE:
+            head = zlib.decompressobj(-zlib.MAX_WBITS).decompress(head, _HEAD)
+        found = read_dataset(
+            BytesIO(head), syntax == IMPLICIT_LITTLE, syntax != EXPLICIT_BIG, stop_when=lambda tag, *_: tag > _SOP_CLASS
+        )
+        return Item(found).text("SOPClassUID") or ""
+    except UNREADABLE:
+        return ""
+
+
+def parse(data: bytes, compressed: tuple[str, ...] = ()) -> Item:
+    """Parse a DICOM file of an uncompressed transfer syntax, or of one of those `compressed`, into its dataset.
 
     Raises:
         UnknownFormat: the transfer syntax is another.
         MalformedPayload: the file meta information is broken, or the dataset inflates beyond 64 MB.
     """
     syntax, start = _file_meta(data)
-    if syntax not in TRANSFER_SYNTAXES:
+    if syntax not in (*TRANSFER_SYNTAXES, *compressed):
         names = ", ".join(UID(each).name for each in TRANSFER_SYNTAXES)
         raise UnknownFormat(f"The transfer syntax is none of those read here: {names}.")
     body = _inflated(data[start:]) if syntax == DEFLATED_LITTLE else data[start:]

@@ -20,6 +20,6 @@ def _fhir_observation() -> Payload:
 
 
 GOLDEN: Final[dict[str, Callable[[], Payload]]] = {
-    "DICOM 12-lead ECG waveform": _dicom_waveform,
+    "DICOM ECG waveform": _dicom_waveform,
     "FHIR R4 Observation": _fhir_observation,
 }
