@@ -22,7 +22,7 @@ _YEARS: Final = {"D": 1 / 365.25, "W": 7 / 365.25, "M": 1 / 12, "Y": 1.0}
 
 
 def patient(item: Item) -> Patient:
-    """Return the patient (PS3.3 C.7.1.1), of the name its alphabetic group."""
+    """Return the patient (PS3.3 C.7.1.1), of the name the first group that is there, mostly the alphabetic."""
     sex = (item.text("PatientSex") or "").upper()
     return Patient(
         id=item.text("PatientID"),
@@ -51,7 +51,7 @@ def order(item: Item) -> Order:
 
 
 def study(item: Item) -> Study:
-    """Return what the object says of its study (PS3.3 C.7.2.1), of the physician's name its alphabetic group."""
+    """Return what the object says of its study (PS3.3 C.7.2.1), of the physician's name the first group."""
     return Study(
         id=item.text("StudyID"),
         date=item.text("StudyDate"),
@@ -125,7 +125,8 @@ def _age(text: str | None) -> float | None:
 
 
 def _name(item: Item, keyword: str) -> str | None:
-    return (item.text(keyword) or "").partition("=")[0].strip(" ^") or None
+    groups = (each.strip(" ^") for each in (item.text(keyword) or "").split("="))  # PS3.5 6.2.1.2
+    return next((each for each in groups if each), None)
 
 
 def _priority(items: tuple[Item, ...]) -> Priority | None:

@@ -1,5 +1,6 @@
 """Which multiplex groups of an object are its recording, and on what axis of time they stand."""
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Final
 
@@ -31,9 +32,9 @@ class Group:
 def chosen(sequence: tuple[Item, ...], declared: Declared) -> tuple[tuple[Group, ...], tuple[str, ...]]:
     """Choose the multiplex groups to read, and say why where there was a choice.
 
-    The ORIGINAL ones before all; where none says what it is, those that do not say so. Of these the longest, never a
-    median beat; and with it those of the same sampling frequency, where each says when it began (Multiplex Group Time
-    Offset). A DERIVED group (PS3.3 C.10.9.1.3) is never read.
+    The longest ORIGINAL one, never a median beat, and with it the others of the same sampling frequency, where each
+    says when it began (Multiplex Group Time Offset). Where none is ORIGINAL, the longest that says nothing. A DERIVED
+    group (PS3.3 C.10.9.1.3) is never read.
 
     Raises:
         AmbiguousPayload: none can be chosen, and one does not say its sampling frequency.
@@ -52,8 +53,11 @@ def chosen(sequence: tuple[Item, ...], declared: Declared) -> tuple[tuple[Group,
             f"None of the {len(groups)} multiplex groups is an original recording of {MIN_SECONDS:g} s or more."
         )
     first = max(candidates, key=lambda each: (_seconds(each), each.item.integer("NumberOfWaveformChannels") or 0))
-    together = _together(first, candidates)
-    return together, _told(together, len(groups), candidates, marked=bool(original))
+    if not original:
+        left = f" {_left(len(groups) - 1)}." if len(groups) > 1 else ""
+        return (first,), (f"No multiplex group is marked ORIGINAL; read the longest that is no median beat.{left}",)
+    together = _together(first, original)
+    return together, tuple(_told(len(together), len(groups), original))
 
 
 def _together(first: Group, candidates: list[Group]) -> tuple[Group, ...]:
@@ -65,21 +69,17 @@ def _together(first: Group, candidates: list[Group]) -> tuple[Group, ...]:
     return tuple(Group(each.item, each.number, each.fs, start) for each, start in timed if start is not None)
 
 
-def _told(together: tuple[Group, ...], count: int, candidates: list[Group], *, marked: bool) -> tuple[str, ...]:
-    left = count - len(together)
-    others = f" {left} other group{'s were' if left > 1 else ' was'} left out." if left else ""
-    said = []
-    if len(together) > 1:
-        said.append(f"Read {len(together)} multiplex groups on one axis of time{';' if left else '.'}{others}")
-    elif marked and left:
-        said.append(f"Read the ORIGINAL multiplex group;{others}")
-    if not marked:
-        first = "began with" if len(together) > 1 else "read"
-        said.append(f"No multiplex group is marked ORIGINAL; {first} the longest that is no median beat.")
-        said[-1] += others if len(together) == 1 else ""
-    if len(candidates) > 1 and any(_offset(each.item) is None for each in candidates):
-        said.append("Not every group says when it began.")
-    return tuple(said)
+def _told(read: int, count: int, original: list[Group]) -> Iterator[str]:
+    if count == 1:
+        return
+    what = "the ORIGINAL multiplex group" if read == 1 else f"{read} ORIGINAL multiplex groups on one axis of time"
+    yield f"Read {what}; {_left(count - read)}." if count > read else f"Read {what}."
+    if read < len(original) and any(_offset(each.item) is None for each in original):
+        yield "Not every group says when it began."
+
+
+def _left(count: int) -> str:
+    return f"{count} other group{'s were' if count > 1 else ' was'} left out"
 
 
 def _is_beat(group: Item) -> bool:
