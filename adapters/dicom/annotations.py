@@ -1,13 +1,17 @@
 """What the recorder itself said of the ECG: its sentences, measurements and codes, as words."""
 
+import re
 from collections.abc import Mapping
+from typing import Final
 
 import numpy as np
 
 from adapters.dicom.elements import Item
 
 # By which an annotation is tied to moments (PS3.3 C.10.10): without a value it marks a place, such as a P onset.
-_MOMENTS = ("ReferencedSamplePositions", "ReferencedTimeOffsets", "ReferencedDateTime")
+_MOMENTS: Final = ("ReferencedSamplePositions", "ReferencedTimeOffsets", "ReferencedDateTime")
+
+_ROUND: Final = re.compile(r"\.0+$")
 
 
 def statements(item: Item, leads: Mapping[tuple[int, int], str]) -> tuple[str, ...]:
@@ -30,7 +34,8 @@ def _coded(item: Item) -> str | None:
         return None
     if (number := item.text("NumericValue")) is not None:
         unit = item.first("MeasurementUnitsCodeSequence").text("CodeValue") or ""
-        return " ".join([name, number.replace("\\", ", "), *([unit] if unit not in ("", "1") else [])])
+        figures = ", ".join(_ROUND.sub("", each.strip()) for each in number.split("\\"))
+        return f"{name} {figures}" if unit in ("", "1") else f"{name} {figures} {unit}"
     if value := item.first("ConceptCodeSequence").text("CodeMeaning"):
         return f"{name}: {value}"
     return None if any(item.data(each) for each in _MOMENTS) else name

@@ -3,7 +3,7 @@
 import math
 import re
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final
 
@@ -96,18 +96,17 @@ def optional_number(item: Item, keyword: str) -> float | None:
         return None
 
 
-def code_number(item: Item, schemes: dict[str, tuple[str, int]]) -> int | None:
-    """Return the number in a code, None where it is of no such scheme.
+def code_number(item: Item, schemes: Mapping[str, Sequence[tuple[str, int]]]) -> int | None:
+    """Return the number that a code stands for, None where it is of none of the schemes.
 
-    A scheme has a prefix of its codes, and a number that stands before or is added: '2:1' and '131073' are MDC's 1.
+    A scheme has prefixes of its codes, each with what is added to the number behind it.
     """
-    scheme, value = item.text("CodingSchemeDesignator") or "", item.text("CodeValue") or ""
-    if scheme not in schemes:
-        return None
-    prefix, base = schemes[scheme]
-    if value.startswith(prefix) and re.fullmatch(r"[0-9]{1,6}", value[len(prefix) :]):
-        return int(value[len(prefix) :])
-    return int(value) - base if base and re.fullmatch(r"[0-9]{6}", value) else None
+    value = item.text("CodeValue") or ""
+    for prefix, added in schemes.get(item.text("CodingSchemeDesignator") or "", ()):
+        if value.startswith(prefix) and re.fullmatch(r"[0-9]{1,6}", value[len(prefix) :]):
+            number = int(value[len(prefix) :]) + added
+            return number if number >= 0 else None
+    return None
 
 
 def _figure(items: tuple[Item, ...], keyword: str, narrowest: Callable[[list[float]], float]) -> float | None:

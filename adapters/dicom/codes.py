@@ -49,7 +49,7 @@ MILLIVOLT_PER_UNIT: Final = {"nV": 1e-6, "uV": 1e-3, "mV": 1.0, "V": 1e3}
 
 # PS3.16 CID 3001, ECG Leads: MDC codes 2:n, of which 131072 + n is another way to write. SCP-ECG (EN 1064, 5.6.3)
 # numbers the same leads alike, as 5.6.3-9-n.
-LEAD_SCHEMES: Final = {"MDC": ("2:", 131072), "SCPECG": ("5.6.3-9-", 0)}
+LEAD_SCHEMES: Final = {"MDC": (("2:", 0), ("", -131072)), "SCPECG": (("5.6.3-9-", 0),)}
 LEAD_BY_NUMBER: Final = {
     **{1: "I", 2: "II", 61: "III", 62: "aVR", 63: "aVL", 64: "aVF", 65: "-aVR"},
     **{3: "V1", 4: "V2", 5: "V3", 6: "V4", 7: "V5", 8: "V6"},
@@ -74,7 +74,7 @@ BEAT_LABELS: Final = ("MEDIAN", "BEAT", "TEMPLATE")
 
 # PS3.16 CID 3263, Electrode Placement Values: MDC codes 10:n. SCP-ECG (5.4.5, tag 33) has the first of them, from 11264
 # on, as 5.4.5-33-1-n. The systems that are not here leave the electrodes of the twelve leads open.
-PLACEMENT_SCHEMES: Final = {"MDC": ("10:", 0), "SCPECG": ("5.4.5-33-1-", 11264)}
+PLACEMENT_SCHEMES: Final = {"MDC": (("10:", 0),), "SCPECG": (("5.4.5-33-1-", 11264),)}
 PLACEMENTS: Final = {
     **dict.fromkeys((11265, 11286, 11287, 11288, 11289, 11290, 11291, 11292), STANDARD),
     **dict.fromkeys((11266, 11267), "Mason-Likar"),
