@@ -1,5 +1,6 @@
 """Pages that come as DICOM objects are taken out, with patient and order; ours are not."""
 
+import os
 from datetime import UTC, datetime
 from io import BytesIO
 from pathlib import Path
@@ -20,7 +21,7 @@ from adapters.dicom.codes import ENCAPSULATED_PDF, JPEG_BASELINE, SECONDARY_CAPT
 from adapters.dicom.documents import DocumentWrapper
 from adapters.dicom.results import encapsulated_pdf, own_report_id, part10, secondary_capture
 from adapters.readers import READERS, read, unwrapped
-from ecg.errors import MalformedPayload, UnknownFormat
+from ecg.errors import MalformedPayload, PayloadError, UnknownFormat
 from ecg.payload import Declared, Payload
 from ecg.recording import Patient
 from tests.golden.dicom_files import BIG, DEFLATED, SYNTAXES, square_wave, to_bytes, twelve_lead_dataset
@@ -222,3 +223,21 @@ def test_exactly_one_claims_a_document_and_no_reader_does() -> None:
     assert DocumentWrapper().claims(payload) and not any(each.claims(payload) for each in READERS)
     with pytest.raises(UnknownFormat):
         read(payload)
+
+
+@pytest.mark.parametrize("ds", [pdf(), capture(np.zeros((16, 16, 3), np.uint8))], ids=["pdf", "capture"])
+@pytest.mark.filterwarnings("ignore")
+def test_a_mutated_document_gives_a_page_or_one_of_our_errors(ds: Dataset) -> None:
+    whole = to_bytes(ds)
+    for _ in range(int(os.environ.get("FUZZ_EXAMPLES", "500"))):
+        data = bytearray(whole)
+        for _ in range(RNG.integers(1, 5)):
+            at = int(RNG.integers(0, len(data)))
+            data[at : at + int(RNG.integers(0, 3))] = RNG.bytes(int(RNG.integers(0, 4)))
+        payload = Payload(bytes(data))
+        try:
+            inner = unwrapped(payload)
+        except PayloadError as error:
+            assert "Eve" not in str(error) and "4711" not in str(error)
+        else:
+            assert inner and all(isinstance(each, Payload) for each in inner)
