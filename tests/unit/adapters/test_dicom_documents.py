@@ -111,14 +111,47 @@ def test_what_is_no_pdf_is_refused(data: bytes) -> None:
         page_of(pdf(data))
 
 
-@pytest.mark.parametrize("file", ["SC_rgb_small_odd.dcm", "SC_rgb.dcm", "SC_rgb_small_odd_big_endian.dcm"])
+def pydicoms(file: str) -> bytes:
+    return Path(str(get_testdata_file(file, download=False))).read_bytes()
+
+
+@pytest.mark.parametrize(
+    "file", ["SC_rgb_small_odd.dcm", "SC_rgb_small_odd_big_endian.dcm", "SC_rgb_jpeg_dcmd.dcm", "image_dfl.dcm"]
+)
 def test_pydicoms_own_captures_are_the_same_pixels(file: str) -> None:
-    path = get_testdata_file(file, download=False)
-    if path is None:
-        pytest.skip(f"this pydicom does not bring {file}")
-    data = Path(str(path)).read_bytes()
-    (page,) = unwrapped(Payload(data))
-    assert (picture(page) == pydicom.dcmread(BytesIO(data)).pixel_array).all()
+    (page,) = unwrapped(Payload(pydicoms(file)))
+    assert (picture(page) == pydicom.dcmread(BytesIO(pydicoms(file))).pixel_array).all()
+
+
+@pytest.mark.parametrize(
+    "file",
+    [
+        "SC_rgb_dcmtk_+eb+cy+n1.dcm",
+        "SC_rgb_dcmtk_+eb+cy+s4.dcm",
+        "SC_rgb_jpeg_lossy_gdcm.dcm",
+        "SC_rgb_small_odd_jpeg.dcm",
+    ],
+)
+def test_jpegs_of_dcmtk_and_others_come_out_whole(file: str) -> None:
+    (page,) = unwrapped(Payload(pydicoms(file)))
+    ds = pydicom.dcmread(BytesIO(pydicoms(file)), stop_before_pixels=True)
+    image = Image.open(BytesIO(page.data))
+    image.load()
+    assert page.media_type == "image/jpeg" and image.size == (ds.Columns, ds.Rows)
+
+
+@pytest.mark.parametrize(
+    ("file", "error"),
+    [
+        ("SC_rgb_rle.dcm", UnknownFormat),
+        ("JPEG2000.dcm", UnknownFormat),
+        ("JPEG-lossy.dcm", UnknownFormat),
+        ("SC_ybr_full_422_uncompressed.dcm", MalformedPayload),
+    ],
+)
+def test_captures_that_are_not_read_are_refused(file: str, error: type[PayloadError]) -> None:
+    with pytest.raises(error):
+        unwrapped(Payload(pydicoms(file)))
 
 
 @pytest.mark.parametrize("syntax", [*SYNTAXES[:2], DEFLATED])
