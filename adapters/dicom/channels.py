@@ -4,7 +4,7 @@ import math
 import re
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Final
 
 from adapters.dicom.codes import (
@@ -42,7 +42,7 @@ class Channel:
     """
 
     column: int
-    lead: str
+    lead: str = field(repr=False)  # may be the file's own text
     step: float
     baseline: float
     measured: bool = True

@@ -41,7 +41,7 @@ class Aligned:
     """The leads on one axis: signal float32 (leads, samples) in mV, NaN where missing; and notes for the report."""
 
     signal: NDArray[np.float32] = field(repr=False)
-    leads: tuple[str, ...]
+    leads: tuple[str, ...] = field(repr=False)
     notes: tuple[str, ...]
 
 
