@@ -23,11 +23,16 @@ class Format:
 
 # By the name of the reader or wrapper, in the order in which they are asked.
 FORMATS: Final[dict[str, Format]] = {
-    "DICOM 12-lead ECG waveform": Format(
-        standard="DICOM PS3.3 A.34.3",
-        reads="12-lead ECG objects, signed 16 bit, in the unit they declare; the original multiplex group.",
-        leaves="Median beats and other derived groups are left out; objects of other classes are refused.",
-        proofs=("tests/unit/adapters/test_dicom_samples.py", "tests/peers/test_spine.py"),
+    "DICOM ECG waveform": Format(
+        standard="DICOM PS3.3 A.34.3 to A.34.5",
+        reads="12-lead, general, ambulatory and 32-bit ECG objects, signed 8, 16 or 32 bit as the class allows, in the "
+        "unit they declare; the original multiplex groups, on one axis of time.",
+        leaves="Median beats and other derived groups and leads are left out; objects of other classes are refused.",
+        proofs=(
+            "tests/unit/adapters/test_dicom_samples.py",
+            "tests/unit/adapters/test_dicom_classes.py",
+            "tests/peers/test_spine.py",
+        ),
     ),
     "FHIR R4 Observation": Format(
         standard="HL7 FHIR R4, Observation and SampledData",
@@ -68,5 +73,11 @@ FORMATS: Final[dict[str, Format]] = {
         reads="The files of a zip, tar or tar.gz, each read for itself; JSON beside one is its side-car.",
         leaves="A file in it that is no ECG makes the whole refused.",
         proofs=("tests/unit/adapters/test_archive.py",),
+    ),
+    "DICOM document": Format(
+        standard="DICOM PS3.3 A.45.1 and A.8.1",
+        reads="The page in an Encapsulated PDF or a Secondary Capture, uncompressed or JPEG baseline.",
+        leaves="Pages are not read yet: that is answered, and the object acknowledged.",
+        proofs=("tests/unit/adapters/test_dicom_documents.py",),
     ),
 }

@@ -5,6 +5,7 @@ from contextlib import contextmanager
 from typing import Final
 
 from adapters.csv.reader import TableReader
+from adapters.dicom.documents import DocumentWrapper
 from adapters.dicom.waveform import WaveformReader
 from adapters.fhir.reader import ObservationReader
 from adapters.hl7v3.reader import AnnotatedEcgReader
@@ -17,7 +18,7 @@ from ecg.payload import Payload
 from ecg.ports import Reader, Wrapper
 from ecg.recording import Recording
 
-WRAPPERS: Final[tuple[Wrapper, ...]] = (ArchiveWrapper(),)
+WRAPPERS: Final[tuple[Wrapper, ...]] = (ArchiveWrapper(), DocumentWrapper())
 READERS: Final[tuple[Reader, ...]] = (
     WaveformReader(),
     ObservationReader(),

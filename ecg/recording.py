@@ -19,6 +19,9 @@ MAX_MILLIVOLT: Final = 400.0
 # R4 valueset-request-priority.html, from what may wait to what may not.
 Priority = Literal["routine", "urgent", "asap", "stat"]
 PRIORITIES: Final[tuple[Priority, ...]] = get_args(Priority)
+# Where the electrodes of the twelve leads belong: limb leads at the extremities, V1 to V6 at their places.
+# Kligfield et al., Circulation 2007;115:1306.
+STANDARD: Final = "standard"
 
 
 @dataclass(frozen=True, eq=False)
@@ -163,7 +166,8 @@ class Recording:
     """One ECG with all that its source says of it.
 
     `acquired_at` has no tzinfo where the source names no zone. `statements` are the recorder's own, shown as such and
-    never given to a model.
+    never given to a model. `placement` names how the electrodes were placed, STANDARD or another way such as
+    'Mason-Likar'; None where the source does not say.
     """
 
     waveform: Waveform
@@ -175,6 +179,7 @@ class Recording:
     device: Device = Device()
     statements: tuple[str, ...] = field(default=(), repr=False)
     study: Study = Study()
+    placement: str | None = None
 
     @property
     def age(self) -> float | None:

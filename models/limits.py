@@ -4,7 +4,7 @@ from ecg.canonical import SECONDS
 from ecg.errors import ModelRefused
 from ecg.quality import Quality
 from ecg.reading import Abstention
-from ecg.recording import Recording
+from ecg.recording import STANDARD, Recording
 from models.card import Limits
 
 
@@ -19,6 +19,7 @@ def first_broken_limit(limits: Limits, recording: Recording, quality: Quality) -
     """Return the first limit that the recording breaks, or None where the card covers it."""
     return (
         _patient(limits, recording)
+        or _placement(recording)
         or _source(limits, recording)
         or _filters(limits, recording)
         or _leads(limits, quality)
@@ -29,6 +30,15 @@ def _patient(limits: Limits, recording: Recording) -> Abstention | None:
     if recording.age is not None and recording.age < limits.least_age:
         return Abstention("age-below-limit", f"The model covers ages from {limits.least_age:g} years.")
     return None
+
+
+def _placement(recording: Recording) -> Abstention | None:
+    if recording.placement in (None, STANDARD):
+        return None
+    return Abstention(
+        "placement",
+        f"The model covers standard electrode positions only; these were placed otherwise ({recording.placement}).",
+    )
 
 
 def _source(limits: Limits, recording: Recording) -> Abstention | None:

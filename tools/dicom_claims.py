@@ -19,6 +19,14 @@ PEERS: Final = "tests/peers/test_dicom_listener.py"
 PEER_PACS: Final = "tests/peers/test_pacs.py"
 PEER_RESULTS: Final = "tests/peers/test_dicom_results.py"
 SPINE: Final = "tests/peers/test_spine.py"
+SAMPLES: Final = "tests/unit/adapters/test_dicom_samples.py"
+KINDS: Final = "tests/unit/adapters/test_dicom_classes.py"
+TIME: Final = "tests/unit/adapters/test_dicom_time.py"
+LEADS: Final = "tests/unit/adapters/test_dicom_leads.py"
+SAID: Final = "tests/unit/adapters/test_dicom_annotations.py"
+PAGES: Final = "tests/unit/adapters/test_dicom_documents.py"
+OBJECTS: Final = "tests/unit/service/test_dicom_objects.py"
+WRITERS: Final = "tests/peers/test_dicom_writers.py"
 
 
 @dataclass(frozen=True)
@@ -63,6 +71,70 @@ CLAIMS: Final[dict[str, tuple[Claim, ...]]] = {
             "an unknown transfer syntax is refused",
             f"{HOSTILE}::test_encapsulated_or_unknown_transfer_syntaxes_are_refused",
         ),
+    ),
+    "waveforms": (
+        _claim(
+            "samples are what pydicom and dcmtk make of them",
+            f"{SAMPLES}::test_the_sample_equals_pydicoms_own_array_in_its_microvolt",
+            f"{KINDS}::test_it_equals_pydicoms_own_array",
+            f"{KINDS}::test_what_dcmtk_converts_is_the_same_ecg",
+        ),
+        _claim(
+            "ecg2dcm's objects are what it was given",
+            f"{WRITERS}::test_what_ecg2dcm_writes_is_what_it_was_given",
+            f"{WRITERS}::test_a_heart_of_ludb_arrives_to_the_microvolt",
+        ),
+        _claim(
+            "other kinds of samples are refused",
+            f"{KINDS}::test_samples_that_the_class_does_not_allow_are_refused",
+            f"{KINDS}::test_unsigned_and_companded_samples_are_no_ecgs",
+        ),
+        _claim(
+            "padding, bits stored, channel status",
+            f"{KINDS}::test_padding_is_missing_signal_whatever_its_width",
+            f"{KINDS}::test_samples_beyond_the_bits_stored_are_refused_not_folded",
+            f"{SAMPLES}::test_a_lead_marked_disconnected_is_missing_not_flat",
+        ),
+        _claim(
+            "leads by code, then text",
+            f"{LEADS}::test_the_numbers_of_the_leads_are_those_of_the_standard",
+            f"{LEADS}::test_a_code_of_another_lead_is_that_lead_whatever_the_text_says",
+            f"{SAMPLES}::test_minus_avr_is_avr_with_its_sign_changed",
+        ),
+        _claim(
+            "placement",
+            f"{LEADS}::test_the_placement_is_read_by_its_code",
+            f"{LEADS}::test_twelve_leads_calculated_from_others_are_not_the_twelve",
+            f"{LEADS}::test_no_model_reads_a_recording_of_another_placement",
+        ),
+        _claim(
+            "groups on one axis of time",
+            f"{TIME}::test_limb_and_chest_leads_of_two_groups_are_one_recording",
+            f"{TIME}::test_four_groups_one_after_the_other_stand_one_after_the_other",
+            f"{TIME}::test_groups_that_do_not_say_when_they_began_are_not_put_together",
+        ),
+        _claim(
+            "skew by whole samples",
+            f"{TIME}::test_a_skewed_lead_is_moved_by_whole_samples_and_every_value_stays",
+            f"{TIME}::test_what_is_left_of_a_skew_is_told",
+        ),
+        _claim(
+            "annotations are the recorder's own words",
+            f"{SAID}::test_the_samples_own_words_and_measurements_are_read",
+            f"{OBJECTS}::test_the_recorders_words_are_shown_as_its_own_and_many_do_not_break_the_page",
+        ),
+        _claim(
+            "any number of leads gets a report",
+            f"{OBJECTS}::test_any_number_of_leads_and_seconds_gets_a_report_that_abstains",
+        ),
+        _claim(
+            "pages are taken out, with patient and order",
+            f"{PAGES}::test_a_pdf_comes_out_as_it_is",
+            f"{PAGES}::test_pydicoms_own_captures_are_the_same_pixels",
+            f"{PAGES}::test_patient_order_and_time_go_with_it",
+            f"{OBJECTS}::test_a_page_is_acknowledged_and_not_kept",
+        ),
+        _claim("ours are not", f"{OBJECTS}::test_a_page_of_ours_is_acknowledged_and_dropped"),
     ),
     "associations": (
         _claim("who is not known is rejected", f"{LISTENER}::test_who_is_not_known_is_rejected"),
@@ -177,7 +249,13 @@ CLAIMS: Final[dict[str, tuple[Claim, ...]]] = {
         _claim("unverified, and marked", f"{PEER_RESULTS}::test_dcmdump_shows_what_was_meant"),
     ),
     "characters": (
-        _claim("read", f"{CONTEXT}::test_a_name_is_decoded_by_its_character_set"),
+        _claim(
+            "read",
+            f"{CONTEXT}::test_a_name_is_decoded_by_its_character_set",
+            f"{CONTEXT}::test_pydicoms_own_files_of_all_character_sets_have_their_names",
+            f"{CONTEXT}::test_a_name_in_any_character_set_is_read_right",
+            f"{CONTEXT}::test_an_unknown_character_set_does_no_harm",
+        ),
         _claim("written", f"{RESULTS}::test_a_name_in_greek_arrives_whole"),
     ),
     "security": (

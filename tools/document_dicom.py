@@ -10,9 +10,16 @@ from pynetdicom._globals import DEFAULT_MAX_LENGTH
 from adapters.dicom import pacs, statuses
 from adapters.dicom.associations import MOST_COMMAND, MOST_REQUEST, Bounds
 from adapters.dicom.codes import (
+    BITS,
+    DERIVED,
+    ENCAPSULATED_PDF,
     EXPLICIT_LITTLE,
     IMPLICIT_LITTLE,
     KEY_OBJECT_SELECTION,
+    OTHER_LEAD_BY_NUMBER,
+    PLACEMENTS,
+    SAMPLE_KINDS,
+    SECONDARY_CAPTURE,
     SOP_CLASSES,
     STORAGE_CLASSES,
     TRANSFER_SYNTAXES,
@@ -21,6 +28,7 @@ from adapters.dicom.commitment import PUSH_MODEL
 from adapters.dicom.listener import VERIFICATION
 from adapters.dicom.results import encapsulated_pdf, secondary_capture
 from adapters.dicom.tls import CIPHERS
+from ecg.recording import STANDARD
 from service.api.dicomweb import ANSWERS, BODY_SECONDS, DICOM_JSON
 from service.api.multipart import MOST_PARTS
 from service.commitments import KEPT
@@ -52,6 +60,7 @@ def page() -> Iterator[str]:
     yield "Twelvelead takes ECGs, and returns its preliminary reports to a PACS. It is not a cleared medical device:"
     yield "for research and evaluation only. It offers no query, retrieve, worklist or media service."
     yield from _network()
+    yield from _waveforms()
     yield from _associations()
     yield from _answers()
     yield from _commitment()
@@ -67,11 +76,14 @@ def _network() -> Iterator[str]:
     yield f"| Verification | `{VERIFICATION}` | yes | yes (`twelvelead echo`) |"
     for uid, name in STORAGE_CLASSES.items():
         sent = "yes" if uid in pacs.RESULTS else "rejection notes" if uid == KEY_OBJECT_SELECTION else ""
-        read = "yes, read as ECG" if uid in SOP_CLASSES else "yes, acknowledged"
+        page = "yes, acknowledged; its page is taken out" if uid in (ENCAPSULATED_PDF, SECONDARY_CAPTURE) else ""
+        read = "yes, read as ECG" if uid in SOP_CLASSES else page or "yes, acknowledged"
         yield f"| {name} | `{uid}` | {read} | {sent} |"
     yield f"| {UID(PUSH_MODEL).name} | `{PUSH_MODEL}` | N-EVENT-REPORT alone | yes |"
     yield ""
-    yield "What is acknowledged and not read ends there: a PACS may forward all it has, and its queue goes on."
+    yield "What is acknowledged and not read ends there: a PACS may forward all it has, and its queue goes on. So do"
+    yield "pages, for which there is no reader yet: an Encapsulated PDF, a Secondary Capture (in a file also as JPEG"
+    yield "baseline)."
     yield "A rejection note (Key Object Selection, TID 2010; titles 113001 and 113037 of CID 7010) follows the objects"
     yield "of an amended report, and goes alone for a withdrawn one; to a PACS without that class neither is sent."
     yield from _claims("classes")
@@ -82,6 +94,32 @@ def _network() -> Iterator[str]:
     yield ""
     yield "Compressed transfer syntaxes are not accepted."
     yield from _claims("syntaxes")
+
+
+def _waveforms() -> Iterator[str]:
+    yield from _section("Waveforms that are read")
+    yield from _table("SOP class|samples")
+    for uid, kinds in SAMPLE_KINDS.items():
+        yield f"| {STORAGE_CLASSES[uid]} | {', '.join(f'{each} ({BITS[each]} bits)' for each in kinds)} |"
+    yield ""
+    yield "Samples become millivolt by sensitivity, correction factor, baseline and unit (UCUM nV, uV, mV, V); the"
+    yield "padding value and channels that are disconnected, invalid or test data are missing. Other kinds of samples"
+    yield "are refused."
+    yield ""
+    yield "Leads are known by their code (CID 3001, MDC or SCPECG), else by text. -aVR is aVR with its sign changed."
+    yield "These are kept under their own names and are none of the twelve, whatever a text beside them says:"
+    yield f"{', '.join(OTHER_LEAD_BY_NUMBER.values())}."
+    yield ""
+    yield "A placement (TID 3401, CID 3263) other than the standard one is kept, and no model reads such a recording:"
+    yield f"{', '.join(sorted({*PLACEMENTS.values()} - {STANDARD}))}."
+    yield "Leads that a placement says were calculated from others are not read as measured:"
+    yield f"{'; '.join(f'{name} ({leads[0]} to {leads[-1]})' for name, leads in DERIVED.items())}."
+    yield ""
+    yield "Multiplex groups that are ORIGINAL, of one sampling frequency, and say when they began are put on one axis"
+    yield "of time; median beats and derived groups are left out. Skews and offsets are corrected by whole samples,"
+    yield "never by interpolation; the rest, under a sample, is told in the report. Annotations are shown as the"
+    yield "recorder's own words, and no model gets them."
+    yield from _claims("waveforms")
 
 
 def _associations() -> Iterator[str]:

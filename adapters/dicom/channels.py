@@ -1,12 +1,21 @@
-"""The channels of a multiplex group: which lead each one is, and how its samples become millivolt."""
+"""The channels of a multiplex group: which lead each one is, when it began, and how its samples become millivolt."""
 
+import math
 import re
 from collections import Counter
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
 from typing import Final
 
-from adapters.dicom.codes import INVERTED_AVR, LEAD_BY_CODE, MILLIVOLT_PER_UNIT, NOT_MEASURED
+from adapters.dicom.codes import (
+    INVERTED_AVR,
+    LEAD_BY_NUMBER,
+    LEAD_SCHEMES,
+    MILLIVOLT_PER_UNIT,
+    NOT_MEASURED,
+    OTHER_LEAD_BY_NUMBER,
+    VAGUE_LEADS,
+)
 from adapters.dicom.elements import Item
 from ecg.errors import AmbiguousPayload, MalformedPayload
 from ecg.leads import LEADS, lead_name
@@ -17,31 +26,49 @@ from ecg.recording import Filters
 MIN_STEP: Final = 1e-7  # mV
 MAX_STEP: Final = 10.0  # mV
 _INVERTED_AVR: Final = re.compile(r"(?:LEAD[\s_:]*)?[-\u2212]\s*AVR", re.IGNORECASE)
+# Labels of leads that are well known and none of the twelve.
+_OTHER: Final = re.compile(
+    r"(?:LEAD[\s_:]*)?(?:V[1-9]R|V[789]|[XYZ]|D(?:I{1,3}|AV[RLF]|V[1-6])|ES|AS|AI)", re.IGNORECASE
+)
+_MICRO: Final = re.compile("[\u00b5\u03bc]V")  # the micro sign and mu stand in texts for UCUM's u
 
 
 @dataclass(frozen=True)
 class Channel:
-    """One channel: its lead, and mV = raw * step + baseline where it was measured."""
+    """One channel: its column, its lead, and mV = raw * step + baseline where it was measured.
 
-    lead: str
+    `bits` are the significant ones of a sample, None where all are; `skew` is how much later than its group it began,
+    in samples.
+    """
+
+    column: int
+    lead: str = field(repr=False)  # may be the file's own text
     step: float
     baseline: float
     measured: bool = True
+    bits: int | None = None
+    skew: float = 0.0
 
 
-def channels(definitions: tuple[Item, ...], declared: Declared) -> tuple[Channel, ...]:
-    """Return one channel for each item of a Channel Definition Sequence, in its order.
+def channels(definitions: tuple[Item, ...], declared: Declared, fs: float) -> tuple[Channel, ...]:
+    """Return a channel for each item of a Channel Definition Sequence that is no other signal than an ECG's.
+
+    What is none of the twelve leads and says itself that it is in no voltage, such as a pressure, is passed over.
 
     Raises:
         AmbiguousPayload: a channel does not say which lead or unit it is, nor does the sender.
-        MalformedPayload: a lead stands twice or none of the twelve at all, gains are absurd, or the file contradicts
-            itself or what was declared.
+        MalformedPayload: a lead stands twice, gains are absurd, or the file contradicts itself or what was declared.
     """
     if declared.leads and len(declared.leads) != len(definitions):
         raise MalformedPayload(f"{len(declared.leads)} leads were declared for {len(definitions)} channels.")
+    named = [
+        (column, each, _lead(each, declared.leads[column] if declared.leads else None))
+        for column, each in enumerate(definitions)
+    ]
     found = tuple(
-        _channel(each, declared.leads[index] if declared.leads else None, declared.unit)
-        for index, each in enumerate(definitions)
+        _channel(column, each, lead, declared.unit, fs)
+        for column, each, lead in named
+        if _is_twelve(lead) or not _is_other_signal(each)
     )
     # Named by their number, not by their text, which is the file's.
     twice = [lead for lead, count in Counter(each.lead for each in found).items() if count > 1]
@@ -49,8 +76,6 @@ def channels(definitions: tuple[Item, ...], declared: Declared) -> tuple[Channel
         raise MalformedPayload(
             f"A lead stands twice: {', '.join(x if x in LEADS else 'one of no standard' for x in twice)}."
         )
-    if not any(each.lead in LEADS for each in found):
-        raise MalformedPayload(f"None of the {len(found)} channels is one of the twelve leads.")
     return found
 
 
@@ -63,15 +88,6 @@ def filters(definitions: tuple[Item, ...]) -> Filters:
     )
 
 
-def skew(definitions: tuple[Item, ...], fs: float) -> float:
-    """Return the largest skew between two channels, in samples (PS3.3 C.10.9.1.4.3)."""
-    skews = [
-        optional_number(each, "ChannelSampleSkew") or (optional_number(each, "ChannelTimeSkew") or 0.0) * fs
-        for each in definitions
-    ]
-    return max(skews) - min(skews)
-
-
 def optional_number(item: Item, keyword: str) -> float | None:
     """Return a number that nothing stands on; what cannot be read counts as absent."""
     try:
@@ -80,35 +96,80 @@ def optional_number(item: Item, keyword: str) -> float | None:
         return None
 
 
+def code_number(item: Item, schemes: Mapping[str, Sequence[tuple[str, int]]]) -> int | None:
+    """Return the number that a code stands for, None where it is of none of the schemes.
+
+    A scheme has prefixes of its codes, each with what is added to the number behind it.
+    """
+    value = item.text("CodeValue") or ""
+    for prefix, added in schemes.get(item.text("CodingSchemeDesignator") or "", ()):
+        if value.startswith(prefix) and re.fullmatch(r"[0-9]{1,6}", value[len(prefix) :]):
+            number = int(value[len(prefix) :]) + added
+            return number if number >= 0 else None
+    return None
+
+
 def _figure(items: tuple[Item, ...], keyword: str, narrowest: Callable[[list[float]], float]) -> float | None:
     values = [value for each in items if (value := optional_number(each, keyword)) and value > 0]
     return narrowest(values) if values else None
 
 
-def _channel(item: Item, declared_lead: str | None, declared_unit: str | None) -> Channel:
-    lead = _lead(item, declared_lead)
+def _channel(column: int, item: Item, lead: str, declared_unit: str | None, fs: float) -> Channel:
     step, baseline = _scale(item, declared_unit)
+    if lead == INVERTED_AVR:
+        lead, step, baseline = "aVR", -step, 0.0 - baseline  # 0.0 - 0.0 is no negative zero
     status = {each.strip() for each in (item.text("ChannelStatus") or "").split("\\")}
     measured = "OK" in status or not status & NOT_MEASURED
-    if lead == INVERTED_AVR:
-        return Channel("aVR", -step, 0.0 - baseline, measured)  # 0.0 - 0.0 is no negative zero
-    return Channel(lead, step, baseline, measured)
+    return Channel(column, lead, step, baseline, measured, item.integer("WaveformBitsStored"), _skew(item, fs))
+
+
+def _skew(item: Item, fs: float) -> float:
+    """Return Channel Sample Skew, or Channel Time Skew in samples (PS3.3 C.10.9.1.4.3)."""
+    samples, seconds = item.number("ChannelSampleSkew") or 0.0, item.number("ChannelTimeSkew") or 0.0
+    if samples and seconds and not math.isclose(samples, seconds * fs, abs_tol=0.5):
+        raise MalformedPayload("The skews of a channel in samples and in seconds disagree.")
+    return samples or seconds * fs
+
+
+def _is_twelve(lead: str) -> bool:
+    return lead in LEADS or lead == INVERTED_AVR
+
+
+def _is_other_signal(item: Item) -> bool:
+    unit = item.first("ChannelSensitivityUnitsSequence").text("CodeValue")
+    return unit is not None and _ucum(unit) not in MILLIVOLT_PER_UNIT
 
 
 def _lead(item: Item, declared: str | None) -> str:
-    """Name a channel's lead by code and texts, which must agree; by its label where it is none of the twelve."""
+    """Name a channel's lead by code and texts, which must agree; by its label where it is none of the twelve.
+
+    A code that means another lead, one calculated from others among them, makes it that, whatever the texts say.
+    """
     source = item.first("ChannelSourceSequence")
-    code = (source.text("CodingSchemeDesignator") or "", source.text("CodeValue") or "")
+    number = code_number(source, LEAD_SCHEMES)
     texts = [text for text in (source.text("CodeMeaning"), item.text("ChannelLabel")) if text]
-    names = {LEAD_BY_CODE.get(code), *(_by_text(text) for text in texts)} - {None}
+    said = {name for text in texts if (name := _by_text(text))}
+    if number is not None and number not in VAGUE_LEADS and number not in LEAD_BY_NUMBER:
+        free = next((text for text in reversed(texts) if not _by_text(text)), f"MDC 2:{number}")
+        return _undeclared(OTHER_LEAD_BY_NUMBER.get(number, free), declared)
+    names = said | ({LEAD_BY_NUMBER[number]} if number in LEAD_BY_NUMBER else set())
     if len(names) > 1:
-        raise MalformedPayload(f"A channel is called {' and '.join(sorted(filter(None, names)))} at once.")
+        raise MalformedPayload(f"A channel is called {' and '.join(sorted(names))} at once.")
     name = next(iter(names), None)
     if declared and name and _by_text(declared) != name:
         raise MalformedPayload(f"A channel that the file calls {name} was declared to be another lead.")
-    name = name or (_by_text(declared) or declared if declared else next(reversed(texts), None))
+    label = next(reversed(texts), None)
+    if name is None and label and _OTHER.fullmatch(label.strip()):
+        return _undeclared(label, declared)
+    name = name or (_by_text(declared) or declared if declared else label)
     if name is None:
         raise AmbiguousPayload("A channel does not say which lead it is.", declare=("leads",))
+    return name
+
+
+def _undeclared(name: str, declared: str | None) -> str:
+    if declared and _by_text(declared):
+        raise MalformedPayload("A channel that the file calls another lead was declared to be one of the twelve.")
     return name
 
 
@@ -137,6 +198,7 @@ def _scale(item: Item, declared: str | None) -> tuple[float, float]:
 def _unit(code: str | None, declared: str | None) -> float:
     """Return the mV in one unit."""
     allowed = ", ".join(MILLIVOLT_PER_UNIT)
+    code = _ucum(code) if code else None
     if code and declared and code != declared:
         raise MalformedPayload("The declared unit and the file's disagree.")
     if not (code or declared):
@@ -144,3 +206,7 @@ def _unit(code: str | None, declared: str | None) -> float:
     if (unit := MILLIVOLT_PER_UNIT.get(code or declared or "")) is None:
         raise MalformedPayload(f"The unit of a channel is none of {allowed} (UCUM).")
     return unit
+
+
+def _ucum(code: str) -> str:
+    return _MICRO.sub("uV", code)

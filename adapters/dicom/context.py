@@ -4,8 +4,10 @@ import re
 from datetime import date, datetime, timedelta, timezone
 from typing import Final
 
+from adapters.dicom.channels import code_number
+from adapters.dicom.codes import PLACEMENT_SCHEMES, PLACEMENTS
 from adapters.dicom.elements import Item
-from ecg.recording import PRIORITIES, Device, Order, Patient, Priority, Study
+from ecg.recording import PRIORITIES, STANDARD, Device, Order, Patient, Priority, Study
 
 # PS3.5 6.2: DT, with the zone as its suffix; a time that does not reach the minute is none.
 _DATETIME: Final = re.compile(r"(\d{4})(\d\d)(\d\d)(\d\d)(\d\d)(?:(\d\d)(?:\.(\d{1,6}))?)?([+-]\d{4})?")
@@ -20,7 +22,7 @@ _YEARS: Final = {"D": 1 / 365.25, "W": 7 / 365.25, "M": 1 / 12, "Y": 1.0}
 
 
 def patient(item: Item) -> Patient:
-    """Return the patient (PS3.3 C.7.1.1), of the name its alphabetic group."""
+    """Return the patient (PS3.3 C.7.1.1), of the name the first group that is there, mostly the alphabetic."""
     sex = (item.text("PatientSex") or "").upper()
     return Patient(
         id=item.text("PatientID"),
@@ -49,7 +51,7 @@ def order(item: Item) -> Order:
 
 
 def study(item: Item) -> Study:
-    """Return what the object says of its study (PS3.3 C.7.2.1), of the physician's name its alphabetic group."""
+    """Return what the object says of its study (PS3.3 C.7.2.1), of the physician's name the first group."""
     return Study(
         id=item.text("StudyID"),
         date=item.text("StudyDate"),
@@ -64,10 +66,12 @@ def device(item: Item) -> Device:
     return Device(item.text("Manufacturer"), item.text("ManufacturerModelName"))
 
 
-def statements(item: Item) -> tuple[str, ...]:
-    """Return the recorder's own sentences, each once, in their order."""
-    texts = (each.text("UnformattedTextValue") for each in item.items("WaveformAnnotationSequence"))
-    return tuple(dict.fromkeys(text for text in texts if text))
+def placement(item: Item) -> str | None:
+    """Return how the electrodes were placed (PS3.16 TID 3401), by its code; None where the object does not say."""
+    values = (each.first("ConceptCodeSequence") for each in item.items("AcquisitionContextSequence"))
+    named = {PLACEMENTS.get(code_number(each, PLACEMENT_SCHEMES) or 0) for each in values} - {None}
+    # Of several, one that is not the standard's: whoever reads the ECG must know.
+    return next(iter(sorted(filter(None, named), key=lambda each: each == STANDARD)), None)
 
 
 def acquired_at(item: Item) -> tuple[datetime | None, tuple[str, ...]]:
@@ -121,7 +125,8 @@ def _age(text: str | None) -> float | None:
 
 
 def _name(item: Item, keyword: str) -> str | None:
-    return (item.text(keyword) or "").partition("=")[0].strip(" ^") or None
+    groups = (each.strip(" ^") for each in (item.text(keyword) or "").split("="))  # PS3.5 6.2.1.2
+    return next((each for each in groups if each), None)
 
 
 def _priority(items: tuple[Item, ...]) -> Priority | None:

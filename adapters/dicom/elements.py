@@ -13,6 +13,7 @@ from dataclasses import dataclass, field
 from io import BytesIO
 from typing import Any, Final
 
+import numpy as np
 from pydicom.charset import decode_bytes
 from pydicom.datadict import tag_for_keyword
 from pydicom.dataelem import RawDataElement
@@ -35,6 +36,9 @@ _PREAMBLE: Final = 128  # PS3.10 7.1: 128 bytes, then DICM
 _LONG_VRS: Final = frozenset(
     {b"OB", b"OD", b"OF", b"OL", b"OV", b"OW", b"SQ", b"SV", b"UC", b"UN", b"UR", b"UT", b"UV"}
 )
+_WORDS: Final = {"OW": 2, "US": 2, "SS": 2, "OL": 4}  # bytes
+_MEDIA_CLASS: Final = b"\x02\x00"  # PS3.10 7.1: (0002,0002) Media Storage SOP Class UID
+_SYNTAX: Final = b"\x10\x00"  # (0002,0010) Transfer Syntax UID
 _UNDEFINED: Final = 0xFFFFFFFF  # PS3.5 7.1.1
 _PERSON_NAMES: Final = frozenset({"PatientName", "ReferringPhysicianName"})  # PS3.6: PN
 # PS3.5 6.2, DS. Python's float() would also take 'nan', 'inf' and '1_0'.
@@ -52,6 +56,23 @@ class Item:
         element = self.dataset.get_item(_tag(keyword), keep_deferred=True)
         value = None if element is None else element.value
         return value if isinstance(value, bytes) and value else None
+
+    def words(self, keyword: str) -> bytes | None:
+        """Return binary values in little endian.
+
+        OW is a stream of words of 16 bits, OL of 32, and the other byte order swaps within each, whatever they hold;
+        the bytes of an OB stand as they are (PS3.5 6.2).
+
+        Raises:
+            MalformedPayload: it ends within a word.
+        """
+        if (raw := self.data(keyword)) is None or self.little_endian:
+            return raw
+        element = self.dataset.get_item(_tag(keyword), keep_deferred=True)
+        width = _WORDS.get(element.VR or "", 1) if element else 1
+        if len(raw) % width:
+            raise MalformedPayload(f"{keyword} ends within a word.")
+        return np.frombuffer(raw, f"u{width}").byteswap().tobytes()
 
     def text(self, keyword: str) -> str | None:
         """Return a text in its character set, without padding."""
@@ -116,18 +137,23 @@ def transfer_syntax(data: bytes) -> str:
     Raises:
         MalformedPayload: the file meta information names none.
     """
-    return _file_meta(data)[0]
+    return _syntax(_file_meta(data)[0])
 
 
-def parse(data: bytes) -> Item:
-    """Parse a DICOM file of an uncompressed transfer syntax into its dataset.
+def sop_class(data: bytes) -> str:
+    """Return the class that the file meta information names; '' where it names none. Never raises."""
+    return _file_meta(data)[0].get(_MEDIA_CLASS, "")
+
+
+def parse(data: bytes, compressed: tuple[str, ...] = ()) -> Item:
+    """Parse a DICOM file of an uncompressed transfer syntax, or of one of those `compressed`, into its dataset.
 
     Raises:
         UnknownFormat: the transfer syntax is another.
         MalformedPayload: the file meta information is broken, or the dataset inflates beyond 64 MB.
     """
-    syntax, start = _file_meta(data)
-    if syntax not in TRANSFER_SYNTAXES:
+    meta, start = _file_meta(data)
+    if (syntax := _syntax(meta)) not in (*TRANSFER_SYNTAXES, *compressed):
         names = ", ".join(UID(each).name for each in TRANSFER_SYNTAXES)
         raise UnknownFormat(f"The transfer syntax is none of those read here: {names}.")
     body = _inflated(data[start:]) if syntax == DEFLATED_LITTLE else data[start:]
@@ -141,21 +167,27 @@ def parse(data: bytes) -> Item:
     return Item(dataset)
 
 
-def _file_meta(data: bytes) -> tuple[str, int]:
-    """Return the transfer syntax, and where the dataset begins. Group 0002 is always explicit little endian."""
-    at, syntax = _PREAMBLE + 4, None
+def _file_meta(data: bytes) -> tuple[dict[bytes, str], int]:
+    """Return the values of group 0002 by their elements, and where the dataset begins. It is explicit little endian."""
+    at: int = _PREAMBLE + 4
+    found: dict[bytes, str] = {}
     while data[at : at + 2] == b"\x02\x00":
         long = data[at + 4 : at + 6] in _LONG_VRS
         head = 12 if long else 8
         if at + head > len(data):
             break
         (length,) = struct.unpack_from("<I" if long else "<H", data, at + (8 if long else 6))
-        if data[at + 2 : at + 4] == b"\x10\x00":
-            syntax = data[at + head : at + head + length].rstrip(b"\0 ").decode("ascii", "replace")
+        element = data[at + 2 : at + 4]
+        if element in (_MEDIA_CLASS, _SYNTAX):
+            found[element] = data[at + head : at + head + length].rstrip(b"\0 ").decode("ascii", "replace")
         at += head + length
-    if syntax is None:
+    return found, at
+
+
+def _syntax(meta: dict[bytes, str]) -> str:
+    if _SYNTAX not in meta:
         raise MalformedPayload("The file meta information names no transfer syntax (0002,0010).")
-    return syntax, at
+    return meta[_SYNTAX]
 
 
 def _inflated(data: bytes) -> bytes:

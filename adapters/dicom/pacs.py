@@ -15,7 +15,7 @@ from pydicom.uid import UID
 from pynetdicom import AE, evt
 from pynetdicom.association import Association
 
-from adapters.dicom.codes import EXPLICIT_LITTLE, IMPLICIT_LITTLE
+from adapters.dicom.codes import ENCAPSULATED_PDF, EXPLICIT_LITTLE, IMPLICIT_LITTLE, SECONDARY_CAPTURE
 from adapters.dicom.commitment import (
     PUSH_MODEL,
     PUSH_MODEL_INSTANCE,
@@ -26,7 +26,6 @@ from adapters.dicom.commitment import (
     request,
 )
 from adapters.dicom.rejection import succeeding
-from adapters.dicom.results import ENCAPSULATED_PDF, SECONDARY_CAPTURE
 from ecg.errors import DeliveryError, Refused, Unconfirmed, Unreachable
 from ecg.report import Receipt, Report
 

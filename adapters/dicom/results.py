@@ -14,15 +14,11 @@ from pydicom.filewriter import dcmwrite
 from pydicom.uid import UID, ExplicitVRLittleEndian
 
 from adapters.dicom import values
-from adapters.dicom.codes import DEFLATED_LITTLE
+from adapters.dicom.codes import DEFLATED_LITTLE, ENCAPSULATED_PDF, SECONDARY_CAPTURE
 from adapters.dicom.elements import UNREADABLE, is_part10, parse
 from ecg.errors import Refused
 from ecg.recording import Study
 from ecg.report import NAMESPACE, Report
-
-# PS3.4 B.5.
-ENCAPSULATED_PDF: Final = "1.2.840.10008.5.1.4.1.1.104.1"
-SECONDARY_CAPTURE: Final = "1.2.840.10008.5.1.4.1.1.7"
 
 # The parts of a report that go to a PACS, each a series of its own: a series has one modality (PS3.3 C.7.3.1.1.1).
 PDF: Final = "pdf"

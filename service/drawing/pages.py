@@ -28,6 +28,7 @@ GREY: Final[Colour] = (0.42, 0.42, 0.46)
 RED: Final[Colour] = (0.72, 0.10, 0.12)
 BLUE: Final[Colour] = (0.16, 0.38, 0.62)
 BADGE: Final = "PRELIMINARY \N{MIDDLE DOT} NOT REVIEWED \N{MIDDLE DOT} RESEARCH USE ONLY"
+MOST_STATEMENTS: Final = 20  # of the recorder
 PALE: Final[Colour] = (0.90, 0.91, 0.93)
 
 
@@ -253,7 +254,7 @@ def _scores_page(page: _Page) -> None:
         y = _section(page, y, f"Model {model.name} {model.version}, card SHA-256 {model.digest}", model.statements)
     y = _section(page, y, "Recording", (_lead_quality(reading), *recording.provenance.notes))
     if recording.statements:
-        quoted = "; ".join(f"\u201c{each}\u201d" for each in recording.statements[:12])
+        quoted = _quoted(recording.statements)
         y = _section(page, y, "Statements of the recorder: not checked, not used by any model", (quoted,))
     maps = (
         "Grad-CAM shows where in time the last convolution of the network found evidence for a finding; it knows no "
@@ -272,6 +273,15 @@ def _section(page: _Page, y: float, title: str, paragraphs: tuple[str, ...]) -> 
     for paragraph in paragraphs:
         y = page.paragraph(LEFT, y, paragraph, RIGHT - LEFT)
     return y - 2.5
+
+
+def _quoted(statements: tuple[str, ...]) -> str:
+    """Quote what the recorder said, as much of it as the page holds."""
+    shown = (
+        each if len(each) <= 120 else f"{each[:119]}\N{HORIZONTAL ELLIPSIS}" for each in statements[:MOST_STATEMENTS]
+    )
+    more = len(statements) - MOST_STATEMENTS
+    return "; ".join(f"\u201c{each}\u201d" for each in shown) + (f"; and {more} more" if more > 0 else "")
 
 
 def _lead_quality(reading: Reading) -> str:

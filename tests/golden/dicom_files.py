@@ -17,6 +17,7 @@ from pydicom.uid import (
     DeflatedExplicitVRLittleEndian,
     ExplicitVRBigEndian,
     ExplicitVRLittleEndian,
+    GeneralECGWaveformStorage,
     ImplicitVRLittleEndian,
     TwelveLeadECGWaveformStorage,
 )
@@ -29,6 +30,7 @@ BIG: Final[str] = ExplicitVRBigEndian
 DEFLATED: Final[str] = DeflatedExplicitVRLittleEndian
 SYNTAXES: Final = (IMPLICIT, EXPLICIT, BIG, DEFLATED)
 
+KINDS: Final = {1: "SB", 2: "SS", 4: "SL"}  # PS3.3 C.10.9.1.5, by bytes
 ROOT: Final = "1.2.826.0.1.3680043.10.1"  # under pydicom's sample root; nothing of it leaves the tests
 MDC_CODES: Final = dict(
     zip(
@@ -86,21 +88,29 @@ def twelve_lead_dataset(
     return ds
 
 
+def waveform_dataset(groups: Sequence[Dataset], sop_class: str = GeneralECGWaveformStorage) -> Dataset:
+    """Return an ECG object of a class, without file meta information, that holds the multiplex groups."""
+    ds = twelve_lead_dataset(square_wave(2.5))
+    ds.SOPClassUID, ds.WaveformSequence = sop_class, list(groups)
+    return ds
+
+
 def multiplex_group(
-    raw: NDArray[np.int16],
+    raw: NDArray[np.signedinteger[Any]],
     fs: float = 500,
     leads: Sequence[str] = LEADS,
     scale: Scale = Scale(),
     originality: str | None = "ORIGINAL",
 ) -> Dataset:
-    """Return a multiplex group that holds `raw`, int16 (samples, leads)."""
+    """Return a multiplex group that holds `raw`, (samples, leads), signed of 8, 16 or 32 bits."""
     group = Dataset()
     _set(group, WaveformOriginality=originality, MultiplexGroupTimeOffset=0)
     group.NumberOfWaveformChannels, group.NumberOfWaveformSamples = raw.shape[1], raw.shape[0]
     group.SamplingFrequency = fs
     group.ChannelDefinitionSequence = [channel(lead, scale) for lead in leads]
-    group.WaveformBitsAllocated, group.WaveformSampleInterpretation = 16, "SS"
-    group.add_new("WaveformData", "OW", raw.astype("<i2").tobytes())
+    width = raw.dtype.itemsize
+    group.WaveformBitsAllocated, group.WaveformSampleInterpretation = 8 * width, KINDS[width]
+    group.add_new("WaveformData", "OW", raw.astype(f"<i{width}").tobytes())
     return group
 
 

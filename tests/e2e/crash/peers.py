@@ -16,7 +16,7 @@ from urllib.parse import parse_qs
 from pynetdicom import AE, evt
 from pynetdicom.events import Event
 
-from adapters.dicom.results import ENCAPSULATED_PDF, SECONDARY_CAPTURE
+from adapters.dicom.codes import ENCAPSULATED_PDF, SECONDARY_CAPTURE
 
 PATIENT = re.compile(rb"patient-(\d+)")
 SYSTEM = "urn:oid:1.2.3"

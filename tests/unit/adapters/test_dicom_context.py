@@ -3,11 +3,16 @@
 import warnings
 from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta, timezone
+from pathlib import Path
 
 import numpy as np
+import pydicom
 import pytest
+from pydicom.data import get_charset_files
 from pydicom.dataset import Dataset
 
+from adapters.dicom import context
+from adapters.dicom.elements import parse
 from adapters.readers import read
 from ecg.errors import MalformedPayload, PayloadError
 from ecg.payload import Declared, Payload
@@ -43,6 +48,50 @@ def test_a_name_is_decoded_by_its_character_set() -> None:
     ds = twelve_lead_dataset(RAW)
     ds.SpecificCharacterSet, ds.PatientName = "ISO_IR 144", CYRILLIC
     assert read_one(ds).patient.name == CYRILLIC
+
+
+@pytest.mark.parametrize("file", sorted(get_charset_files("chr*.dcm")), ids=lambda file: Path(file).stem)
+def test_pydicoms_own_files_of_all_character_sets_have_their_names(file: str) -> None:
+    expected = str(pydicom.dcmread(file).get("PatientName", "")).partition("=")[0]
+    assert context.patient(parse(Path(file).read_bytes())).name == (expected or None)
+
+
+@pytest.mark.parametrize(
+    ("charset", "name"),
+    [
+        ("ISO_IR 192", "Müller^漢"),
+        ("GB18030", "王^小东"),
+        ("GBK", "王^小东"),
+        ("ISO_IR 126", "Διονυσιος"),
+        (["", "ISO 2022 IR 87"], "山田^太郎"),
+        (["", "ISO 2022 IR 149"], "김^희중"),
+        (["ISO 2022 IR 6", "ISO 2022 IR 100", "ISO 2022 IR 144"], "Люк^Å"),
+    ],
+)
+@pytest.mark.parametrize("syntax", SYNTAXES)
+def test_a_name_in_any_character_set_is_read_right(charset: str | list[str], name: str, syntax: str) -> None:
+    ds = twelve_lead_dataset(RAW)
+    ds.SpecificCharacterSet, ds.PatientName = charset, name
+    (recording,) = read(Payload(to_bytes(ds, syntax)))
+    assert recording.patient.name == name
+
+
+def test_a_name_without_an_alphabetic_group_is_read_from_the_next() -> None:
+    assert read_one(twelve_lead_dataset(RAW, who=replace(Who(), name="=山田^太郎"))).patient.name == "山田^太郎"
+
+
+@pytest.mark.parametrize("charset", [b"ISO_IR 999", b"Klingon!!!", b"ISO 2022 I", b"\\\\\\\\\\\\\\\\\\\\"])
+@pytest.mark.filterwarnings("ignore::UserWarning")  # pydicom quotes the character set, which is nobody's name
+def test_an_unknown_character_set_does_no_harm(charset: bytes) -> None:
+    (recording,) = read(Payload(to_bytes(twelve_lead_dataset(RAW)).replace(b"ISO_IR 192", charset)))
+    assert recording.patient.name == "Example^Eve" and recording.waveform.seconds == 3
+
+
+@pytest.mark.filterwarnings("ignore::UserWarning")
+def test_bytes_that_break_their_character_set_do_no_harm() -> None:
+    data = to_bytes(twelve_lead_dataset(RAW)).replace(b"Example^Eve", b"Exa\xff\xfeple^\xe9\xe9")
+    (recording,) = read(Payload(data))
+    assert recording.patient.name is not None and recording.patient.name.startswith("Exa")
 
 
 @pytest.mark.parametrize(("text", "years"), [("006M", 0.5), ("010D", 10 / 365.25), ("003W", 21 / 365.25), ("", None)])

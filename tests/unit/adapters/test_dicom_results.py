@@ -13,9 +13,8 @@ from pydicom.dataset import Dataset
 from pydicom.uid import UID
 
 from adapters.dicom import values
+from adapters.dicom.codes import ENCAPSULATED_PDF, SECONDARY_CAPTURE
 from adapters.dicom.results import (
-    ENCAPSULATED_PDF,
-    SECONDARY_CAPTURE,
     encapsulated_pdf,
     encoded,
     instance_uid,

@@ -20,10 +20,10 @@ from pynetdicom import AE, evt
 from pynetdicom.events import Event
 from pynetdicom.transport import ThreadedAssociationServer
 
-from adapters.dicom.codes import KEY_OBJECT_SELECTION
+from adapters.dicom.codes import ENCAPSULATED_PDF, KEY_OBJECT_SELECTION, SECONDARY_CAPTURE
 from adapters.dicom.commitment import PUSH_MODEL, PUSH_MODEL_INSTANCE, Commitment, MemoryInbox
 from adapters.dicom.pacs import VERIFICATION, PacsDestination, PacsSettings, Timeouts, tls_context
-from adapters.dicom.results import ENCAPSULATED_PDF, PDF, PICTURE, SECONDARY_CAPTURE, encoded, instance_uid
+from adapters.dicom.results import PDF, PICTURE, encoded, instance_uid
 from ecg.errors import DeliveryError, Refused, Unconfirmed, Unreachable
 from ecg.ports import Destination
 from ecg.recording import Order

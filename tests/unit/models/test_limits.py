@@ -11,7 +11,7 @@ from ecg.canonical import canonicalise
 from ecg.leads import LEADS
 from ecg.quality import assess
 from ecg.reading import Abstention
-from ecg.recording import Filters, Patient, Provenance, Recording, Waveform
+from ecg.recording import STANDARD, Filters, Patient, Provenance, Recording, Waveform
 from models.card import Limits
 from models.limits import first_broken_limit, usable_windows
 from tests.golden.reports import waveform
@@ -36,6 +36,7 @@ def changed(lead: str, part: slice, value: float) -> Recording:
 
 BROKEN = {
     "age-below-limit": replace(WHOLE, patient=Patient(age=17.9)),
+    "placement": replace(WHOLE, placement="Mason-Likar"),
     "too-long": replace(WHOLE, waveform=waveform(60.5)),
     "sampling-too-low": replace(WHOLE, waveform=waveform(10, 99.0)),
     "high-pass-too-high": replace(WHOLE, filters=Filters(high_pass=0.7)),
@@ -47,6 +48,7 @@ BROKEN = {
 COVERED = {
     "as it is": WHOLE,
     "unknown age": replace(WHOLE, patient=Patient()),
+    "standard placement": replace(WHOLE, placement=STANDARD),
     "just of age": replace(WHOLE, patient=Patient(age=18.0)),
     "just short enough": replace(WHOLE, waveform=waveform(60.0)),
     "just fast enough": replace(WHOLE, waveform=waveform(10, 100.0)),
