@@ -5,6 +5,7 @@ from contextlib import contextmanager
 from typing import Final
 
 from adapters.dicom.waveform import WaveformReader
+from adapters.fhir.documents import DocumentWrapper
 from adapters.fhir.reader import ObservationReader
 from adapters.pages import page_kind
 from adapters.zipped import ArchiveWrapper
@@ -13,7 +14,7 @@ from ecg.payload import Payload
 from ecg.ports import Reader, Wrapper
 from ecg.recording import Recording
 
-WRAPPERS: Final[tuple[Wrapper, ...]] = (ArchiveWrapper(),)
+WRAPPERS: Final[tuple[Wrapper, ...]] = (ArchiveWrapper(), DocumentWrapper())
 READERS: Final[tuple[Reader, ...]] = (WaveformReader(), ObservationReader())
 DEPTH: Final = 3  # wrappings, one in the other
 

@@ -21,5 +21,5 @@ def _fhir_observation() -> Payload:
 
 GOLDEN: Final[dict[str, Callable[[], Payload]]] = {
     "DICOM 12-lead ECG waveform": _dicom_waveform,
-    "FHIR R4 Observation": _fhir_observation,
+    "FHIR Observation": _fhir_observation,
 }

@@ -61,7 +61,7 @@ def counting(count: int = 3000, step: float = 1.0) -> str:
 
 
 def test_one_ecg_is_the_same_waveform_by_dicom_and_by_fhir() -> None:
-    dicom, fhir = (read(GOLDEN[name]())[0].waveform for name in ("DICOM 12-lead ECG waveform", "FHIR R4 Observation"))
+    dicom, fhir = (read(GOLDEN[name]())[0].waveform for name in ("DICOM 12-lead ECG waveform", "FHIR Observation"))
     assert (fhir.leads, fhir.fs) == (dicom.leads, dicom.fs)
     assert np.array_equal(fhir.signal, dicom.signal)
 
