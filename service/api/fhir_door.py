@@ -113,7 +113,8 @@ def _later(taken: Taken) -> Response:
 
 def _answer(request: Request, intake: Intake, document: Json, taken: Taken) -> Response:
     reports, kind = [_report(intake, job.report_id) for job in taken.jobs], answered_as(request)
-    if response := RESPONSE.get(document.get("type", "")):
+    bundled = document["resourceType"] == "Bundle"
+    if bundled and (response := RESPONSE.get(document["type"])):
         return answer(
             {"resourceType": "Bundle", "type": response, "entry": _entries(request, document, taken, reports)},
             media_type=kind,
@@ -125,7 +126,7 @@ def _answer(request: Request, intake: Intake, document: Json, taken: Taken) -> R
     if len(reports) == 1:
         resource, held = reports[0]
         headers = {"Location": _url(request, resource), **versions(held)}
-    if document["resourceType"] != "Bundle" and len(reports) == 1:
+    if not bundled and len(reports) == 1:
         whole = reports[0][0]
     else:
         entries = [{"fullUrl": _url(request, resource), "resource": resource} for resource, _ in reports]
