@@ -250,6 +250,15 @@ def test_a_document_is_answered_with_the_diagnostic_report_on_what_is_attached(s
     assert again.json()["reports"][0]["id"] == report["id"], "the same ECG by itself is known"
 
 
+def test_whose_ecg_it_is_may_be_known_by_the_document_alone(server: Server) -> None:
+    dataset = twelve_lead_dataset(square_wave(), who=Who(id="", name="", acquired="20240501120000"))
+    del dataset.IssuerOfPatientID
+    subject = {"identifier": {"system": SYSTEM, "value": "by the document"}}
+    answer = server.post("/fhir/DocumentReference", document(dicom_bytes(dataset), subject=subject))
+    assert answer.status_code == 201, answer.text
+    assert answer.json()["subject"]["identifier"] == {"system": SYSTEM, "value": "by the document"}, "the worker, too"
+
+
 def test_a_binary_is_taken_as_it_is_under_its_own_type(server: Server) -> None:
     answer = server.post("/fhir/Binary", dicom("bare"), Content_Type="application/dicom")
     assert (answer.status_code, answer.json()["resourceType"]) == (201, "DiagnosticReport")
