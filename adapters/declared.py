@@ -16,6 +16,8 @@ _Identifiers = TypeVar("_Identifiers", Patient, Order)
 
 # Fields that tell one patient or order from another. Names and numbers of placer and filler are written in many ways.
 _PATIENT_KEYS: Final = ("id", "issuer", "birth_date")
+# A name and a URI may mean the same one: the site's settings say so, later.
+_ISSUERS: Final = ("issuer", "accession_issuer")
 _ORDER_KEYS: Final = ("accession_number", "accession_issuer", "study_uid")
 _SAME_TIME: Final = timedelta(seconds=1)  # many write whole seconds
 
@@ -90,10 +92,14 @@ def _agreed(read: _Identifiers, declared: _Identifiers | None, keys: tuple[str, 
         return read
     for key in keys:
         ours, theirs = getattr(read, key), getattr(declared, key)
-        if ours and theirs and ours != theirs:
+        if ours and theirs and ours != theirs and not (key in _ISSUERS and _is_uri(ours) != _is_uri(theirs)):
             raise MalformedPayload(f"The declared {what} and the file's disagree ({key}).")
     gaps = {each.name: getattr(declared, each.name) for each in fields(read) if getattr(read, each.name) is None}
     return replace(read, **gaps)
+
+
+def _is_uri(issuer: str) -> bool:
+    return ":" in issuer
 
 
 def _frequency(text: str) -> float:

@@ -34,11 +34,17 @@ FORMATS: Final[dict[str, Format]] = {
             "tests/peers/test_spine.py",
         ),
     ),
-    "FHIR R4 Observation": Format(
-        standard="HL7 FHIR R4, Observation and SampledData",
-        reads="Observations with SampledData, all leads in one or a lead in each, alone or in a Bundle.",
-        leaves="Samples without a unit or a lead's name are refused until these are declared.",
-        proofs=("tests/unit/adapters/test_fhir_reader.py",),
+    "FHIR Observation": Format(
+        standard="HL7 FHIR R4, R4B and R5: Observation and SampledData",
+        reads="Observations with SampledData, all leads in one or a lead in each, alone or in a Bundle, as JSON.",
+        leaves="Samples without a unit or a lead's name are refused until these are declared. XML is refused.",
+        proofs=("tests/unit/adapters/test_fhir_reader.py", "tests/unit/adapters/test_fhir_versions.py"),
+    ),
+    "FHIR document": Format(
+        standard="HL7 FHIR R4, R4B and R5: DocumentReference, Media, Binary, DiagnosticReport",
+        reads="What is attached, each form read for itself; of several forms of one document, those with samples.",
+        leaves="An attachment by its URL alone is refused: nothing is fetched. Beside samples, documents are left out.",
+        proofs=("tests/unit/adapters/test_fhir_documents.py",),
     ),
     "HL7 v3 aECG": Format(
         standard="HL7 v3 Annotated ECG R1 (PORT_MT020001)",

@@ -5,8 +5,9 @@ from contextlib import contextmanager
 from typing import Final
 
 from adapters.csv.reader import TableReader
-from adapters.dicom.documents import DocumentWrapper
+from adapters.dicom.documents import DicomDocumentWrapper
 from adapters.dicom.waveform import WaveformReader
+from adapters.fhir.documents import FhirDocumentWrapper
 from adapters.fhir.reader import ObservationReader
 from adapters.hl7v3.reader import AnnotatedEcgReader
 from adapters.pages import page_kind
@@ -18,7 +19,7 @@ from ecg.payload import Payload
 from ecg.ports import Reader, Wrapper
 from ecg.recording import Recording
 
-WRAPPERS: Final[tuple[Wrapper, ...]] = (ArchiveWrapper(), DocumentWrapper())
+WRAPPERS: Final[tuple[Wrapper, ...]] = (ArchiveWrapper(), DicomDocumentWrapper(), FhirDocumentWrapper())
 READERS: Final[tuple[Reader, ...]] = (
     WaveformReader(),
     ObservationReader(),

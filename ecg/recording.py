@@ -12,7 +12,8 @@ from ecg.leads import LEADS
 
 MIN_FS: Final = 50.0
 MAX_FS: Final = 2000.0
-MIN_SECONDS: Final = 2.5
+MIN_SECONDS: Final = 2.5  # of what a recorder prints as a strip of rhythm: a beat by itself is shorter
+LEAST_SECONDS: Final = 1.0  # of any recording: that one is read, and is for no model. FHIR's own example has 1.16 s
 # Surface ECGs stay within a few mV; electrode offsets within 300 mV (IEC 60601-2-25, 201.12.4.105). Beyond that the
 # unit is wrong or the object is no ECG.
 MAX_MILLIVOLT: Final = 400.0
@@ -51,8 +52,8 @@ class Waveform:
             raise MalformedPayload(f"A lead stands twice: {', '.join(twice) or 'one of the others'}.")
         if not MIN_FS <= self.fs <= MAX_FS:
             raise MalformedPayload(f"A sampling frequency of {self.fs:g} Hz is outside {MIN_FS:g} to {MAX_FS:g} Hz.")
-        if signal.shape[1] < MIN_SECONDS * self.fs:
-            raise MalformedPayload(f"{signal.shape[1] / self.fs:.2f} s are fewer than the {MIN_SECONDS:g} s needed.")
+        if signal.shape[1] < LEAST_SECONDS * self.fs:
+            raise MalformedPayload(f"{signal.shape[1] / self.fs:.2f} s are fewer than the {LEAST_SECONDS:g} s needed.")
         if np.isinf(signal).any() or np.isnan(signal).all():
             raise MalformedPayload("The waveform holds infinite values, or no measured sample at all.")
         if (peak := float(np.nanmax(np.abs(signal)))) > MAX_MILLIVOLT:

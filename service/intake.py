@@ -11,6 +11,7 @@ from datetime import datetime
 from functools import partial
 from uuid import UUID, uuid4
 
+from adapters import pages
 from adapters.dicom import results, values
 from adapters.fhir import own
 from adapters.fhir.frame import FhirSettings
@@ -32,10 +33,15 @@ log = logging.getLogger(__name__)
 
 @dataclass(frozen=True)
 class Accepted:
-    """What became of one recording: its job, and whether the same ECG had been here before."""
+    """What became of one recording: its job, and whether the same ECG had been here before.
+
+    `source` is the digest of the payload without wrappings in which it came now, `part` its number there.
+    """
 
     job: Job
     known: bool
+    source: str = ""
+    part: int = 0
 
 
 def recordings(payload: Payload, settings: Settings) -> tuple[Recording, ...]:
@@ -55,7 +61,7 @@ def _at_home(recording: Recording, settings: Settings) -> Recording:
 
 def own_report_id(data: bytes) -> UUID | None:
     """Return the id of the report of ours that came back, whichever the format; None where it is none. Never raises."""
-    return results.own_report_id(data) or own.own_report_id(data)
+    return results.own_report_id(data) or own.own_report_id(data) or pages.own_report_id(data)
 
 
 @dataclass(frozen=True)
@@ -102,7 +108,10 @@ class Intake:
         for each, ecgs in zip(inner, found, strict=True):
             wanted += _jobs(each, ecgs, keep(self.store, each), issued)
         given = self.jobs.accept(wanted, lambda: [keep(self.store, each) for each in inner])
-        accepted = tuple(Accepted(job, known=job.id != want.id) for job, want in zip(given, wanted, strict=True))
+        accepted = tuple(
+            Accepted(job, job.id != want.id, want.payload_sha256, want.part)
+            for job, want in zip(given, wanted, strict=True)
+        )
         for sha256 in {each.sha256 for each in inner} - {
             each.job.payload_sha256 for each in accepted if not each.known
         }:

@@ -14,18 +14,22 @@ from service.api.fhir_search import SEARCHED
 FACE: Final = "tests/unit/service/test_api_fhir.py"
 READER: Final = "tests/unit/adapters/test_fhir_reader.py"
 PEERS: Final = "tests/peers/test_fhir_face.py"
+VERSIONS: Final = "tests/unit/adapters/test_fhir_versions.py"
+DOCUMENTS: Final = "tests/unit/adapters/test_fhir_documents.py"
 SERVER: Final = "tests/e2e/test_server.py"
 
 # Every interaction that is routed needs its proof: the page cannot be made without.
 _READ: Final = f"{SERVER}::test_every_reference_in_the_diagnostic_report_leads_to_a_resource"
 _SEARCH: Final = f"{FACE}::test_a_patients_reports_are_found_by_identifier_and_nobody_elses"
 _TRANSACTION: Final = f"{FACE}::test_a_transaction_is_answered_entry_by_entry"
+_DOCUMENT: Final = f"{FACE}::test_a_document_is_answered_with_the_diagnostic_report_on_what_is_attached"
 PROOFS: Final[Mapping[tuple[str, str], str]] = {
     ("", "transaction"): _TRANSACTION,
     ("", "batch"): _TRANSACTION,
     **{(kind, "read"): _READ for kind in ("DiagnosticReport", "Observation", "Media", "Device", "Provenance")},
     ("Binary", "read"): f"{FACE}::test_the_pdf_is_a_binary_as_it_is_or_as_a_resource",
     ("Observation", "create"): f"{FACE}::test_an_observation_is_answered_with_its_diagnostic_report",
+    **{(kind, "create"): _DOCUMENT for kind in ("DocumentReference", "Media", "Binary")},
     ("DiagnosticReport", "search-type"): _SEARCH,
     ("Observation", "search-type"): f"{FACE}::test_observations_are_found_as_reports_are",
 }
@@ -65,15 +69,46 @@ CLAIMS: Final[Mapping[str, tuple[tuple[str, str], ...]]] = {
          f"{READER}::test_the_patient_is_the_one_that_the_reference_leads_to"),
         ("Order, visit and study by the identifiers of ServiceRequest, Encounter and ImagingStudy",
          f"{READER}::test_order_visit_and_study_are_known_by_their_identifiers"),
-        ("R4 alone: R5's SampledData, unknown elements and resources, and modifier extensions are refused; so are "
-         "JSON bombs, nesting and numbers beyond their bounds",
+        ("R4, R4B and R5, each by its own classes, R4 by R4B's without what R4B added",
+         f"{VERSIONS}::test_what_another_hand_wrote_in_each_version_is_the_same_ecg"),
+        ("The version by the media type's fhirVersion, a profile of the standard, or what only one version has; what "
+         "is of two versions is refused",
+         f"{VERSIONS}::test_two_versions_at_once_are_refused"),
+        ("R5's `interval` in its unit (ns, us, ms, s)",
+         f"{VERSIONS}::test_the_interval_is_in_its_own_unit"),
+        ("R5's `offsets`, where they are even and begin with the recording",
+         f"{VERSIONS}::test_even_offsets_are_a_frequency"),
+        ("`codeMap` changes no number; codes other than E, U and L are refused",
+         f"{VERSIONS}::test_a_code_map_changes_no_number"),
+        ("Unknown elements and resources, and modifier extensions are refused; so are XML, JSON bombs, nesting and "
+         "numbers beyond their bounds",
          f"{READER}::test_what_breaks_the_rules_is_refused_with_its_class_and_without_its_words"),
+        ("The ECG that is attached to a DocumentReference, Media, Binary or DiagnosticReport, alone or in a Bundle, in "
+         "any format that is read",
+         f"{DOCUMENTS}::test_every_document_gives_the_ecg_once"),
+        ("Its patient, order and visit are those of the document; a file that names another patient is refused",
+         f"{DOCUMENTS}::test_the_patient_and_the_order_are_inherited"),
+        ("An attachment's size and hash (SHA-1) are checked; one by URL alone is refused, unless its Binary is in the "
+         "Bundle: nothing is fetched",
+         f"{DOCUMENTS}::test_what_cannot_be_unwrapped_is_refused_without_its_words"),
+        ("Beside samples, documents are left out, and the recording's provenance says so",
+         f"{DOCUMENTS}::test_beside_samples_documents_are_left_out_and_it_is_said"),
+        ("`POST /fhir/Binary` takes an ECG as it is, under its own content type",
+         f"{FACE}::test_a_binary_is_taken_as_it_is_under_its_own_type"),
         ("A report of ours that comes back is dropped, and answered as a success",
          f"{FACE}::test_a_report_of_ours_is_dropped_at_every_door"),
+        ("So is its PDF, by itself or in a document",
+         f"{FACE}::test_a_document_of_ours_that_comes_back_is_dropped"),
     ),
     "How it is answered": (
         ("An Observation: 201 (200 when the ECG is known) with its DiagnosticReport, whose place is the Location",
          f"{FACE}::test_an_observation_is_answered_with_its_diagnostic_report"),
+        ("A document with one ECG: as an Observation",
+         f"{FACE}::test_a_document_is_answered_with_the_diagnostic_report_on_what_is_attached"),
+        ("Always R4; where the request names a fhirVersion, so does the answer",
+         f"{FACE}::test_an_observation_of_each_version_is_answered_in_r4"),
+        ("Several ECGs in one entry: the first is its location, the outcome names all",
+         f"{FACE}::test_each_entry_is_answered_by_what_it_held"),
         ("A transaction or batch: a response for each entry; all ECGs or none",
          f"{FACE}::test_a_transaction_is_answered_entry_by_entry"),
         ("Another Bundle: a collection of the DiagnosticReports",
@@ -117,8 +152,9 @@ def page(paths: Mapping[str, Any]) -> Iterator[str]:
     """Yield the lines of the page."""
     yield "# FHIR conformance statement"
     yield ""
-    yield "FHIR R4 (4.0.1), JSON, below `/fhir`. `GET /fhir/metadata` answers the CapabilityStatement. This page is"
-    yield "made from the routes by `make docs`; each claim names the test that proves it."
+    yield "FHIR R4 (4.0.1), JSON, below `/fhir`; what is sent may be of R4B or R5, too. `GET /fhir/metadata` answers"
+    yield "the CapabilityStatement. This page is made from the routes by `make docs`; each claim names the test that"
+    yield "proves it."
     yield from _section("Interactions", "resource | interaction", _interactions(paths))
     bar = "\\|"  # of a cell's own
     searches = ((f"{', '.join(SEARCHED)} | `{name}` ({kind}): {text.replace('|', bar)}", SEARCHES[name])

@@ -28,7 +28,7 @@ def is_document(data: bytes) -> bool:
 
 
 @dataclass(frozen=True)
-class DocumentWrapper:
+class DicomDocumentWrapper:
     """Takes the page out of an Encapsulated PDF or a Secondary Capture; patient and order go with it."""
 
     name: str = "DICOM document"

@@ -1,4 +1,4 @@
-"""What an Observation says beside the samples: whose it is, why and when it was made, by what."""
+"""What an Observation or a document says beside the samples: whose it is, why and when it was made, by what."""
 
 import re
 from collections.abc import Iterator
@@ -8,11 +8,18 @@ from typing import Final
 from adapters.fhir.bundled import Bundled
 from adapters.fhir.codes import ACCESSION, DICOM_UID, FILLER, PLACER, VISIT, Json
 from ecg.errors import MalformedPayload
-from ecg.recording import Device, Order, Patient
+from ecg.recording import PRIORITIES, Device, Order, Patient
 
 # R4 value set administrative-gender; DICOM PS3.3 C.7.1.1 for ours.
 _SEX: Final = {"female": "F", "male": "M", "other": "O"}
 _DAY: Final = re.compile(r"\d{4}-\d\d-\d\d", re.ASCII)
+# Where the request, the visit and the study stand: in R4's and R5's Observation, Media and DiagnosticReport, then in
+# R4's DocumentReference (context is an element there) and in R5's (it is a Reference).
+_REQUESTS: Final = ("basedOn", "context.related")
+_VISITS: Final = ("encounter", "context.encounter", "context")
+_STUDIES: Final = ("partOf", "derivedFrom", "imagingStudy", "study", "context.related")
+# References whose type is known although they do not name it.
+_OF_ONE_TYPE: Final = ("basedOn", "encounter", "context.encounter", "partOf", "derivedFrom", "imagingStudy", "study")
 _IMAGING_STUDY: Final = re.compile(r"urn:oid:([0-9.]+)")
 
 
@@ -43,15 +50,16 @@ def patient(observation: Bundled) -> Patient:
 
 
 def order(observation: Bundled) -> Order:
-    """Return what the recording was made for: identifiers of its requests, its visit, its study."""
-    requests = list(_identifiers(observation, "basedOn", "ServiceRequest"))
-    visits = list(_identifiers(observation, "encounter", "Encounter"))
-    studies = [*_identifiers(observation, "partOf", "ImagingStudy")]
-    studies += [*_identifiers(observation, "derivedFrom", "ImagingStudy")]
+    """Return what the recording was made for: identifiers of its requests, its visit, its study, and how urgent."""
+    requests = list(_identifiers(observation, _REQUESTS, "ServiceRequest"))
+    visits = list(_identifiers(observation, _VISITS, "Encounter"))
+    studies = list(_identifiers(observation, _STUDIES, "ImagingStudy"))
     accession = _typed(requests, ACCESSION)
     untyped = next((each for each in requests if "type" not in each), None)
     visit = _typed(visits, VISIT) or next(iter(visits), None)
     uids = (_IMAGING_STUDY.fullmatch(each["value"]) for each in studies if each.get("system") == DICOM_UID)
+    held = (observation.referred(each, "ServiceRequest") for path in _REQUESTS for each in _at(observation, path))
+    urgent = {each.get("priority") for each in held if each}
     return Order(
         accession_number=_value(accession),
         accession_issuer=_issuer(accession),
@@ -59,6 +67,7 @@ def order(observation: Bundled) -> Order:
         filler_number=_value(_typed(requests, FILLER)),
         admission_id=_value(visit),
         study_uid=next((each.group(1) for each in uids if each), None),
+        priority=next((each for each in reversed(PRIORITIES) if each in urgent), None),
     )
 
 
@@ -68,7 +77,8 @@ def device(observation: Bundled) -> Device:
     held = observation.referred(reference, "Device")
     if held is None:
         return Device(None, reference.get("display"))
-    names = [each["name"] for each in held.get("deviceName", ()) if "name" in each]
+    names = [each["name"] for each in held.get("deviceName", ()) if "name" in each]  # R4
+    names += [each["value"] for each in held.get("name", ()) if "value" in each]  # R5
     return Device(held.get("manufacturer"), held.get("modelNumber") or next(iter(names), None))
 
 
@@ -116,13 +126,23 @@ def _rank(identifier: Json) -> tuple[bool, ...]:
     return use in ("old", "temp"), "system" not in identifier, "MR" not in codes, use not in ("official", "usual")
 
 
-def _identifiers(observation: Bundled, element: str, kind: str) -> Iterator[Json]:
-    """Yield the identifiers of what an element refers to: the reference's own, then the resource's."""
-    references = observation.resource.get(element, [])
-    for each in references if isinstance(references, list) else [references]:
-        if "identifier" in each and each.get("type", kind) == kind:
-            yield each["identifier"]
-        yield from (observation.referred(each, kind) or {}).get("identifier", ())
+def _identifiers(observation: Bundled, paths: tuple[str, ...], kind: str) -> Iterator[Json]:
+    """Yield the identifiers of what elements refer to: the reference's own, then the resource's."""
+    for path in paths:
+        for each in _at(observation, path):
+            told = each.get("type", kind if path in _OF_ONE_TYPE else "")
+            if "identifier" in each and told == kind:
+                yield each["identifier"]
+            yield from (observation.referred(each, kind) or {}).get("identifier", ())
+
+
+def _at(observation: Bundled, path: str) -> list[Json]:
+    """Return the References at a path, such as 'context.encounter'."""
+    nodes: list[Json] = [observation.resource]
+    for name in path.split("."):
+        held = [each.get(name, []) for each in nodes]
+        nodes = [each for found in held for each in (found if isinstance(found, list) else [found])]
+    return nodes
 
 
 def _typed(identifiers: list[Json], coding: Json) -> Json | None:

@@ -1,15 +1,13 @@
-"""Foreign R4 JSON: bounded in size and depth, and held to R4's own classes, before anything is read from it."""
+"""Foreign FHIR JSON: bounded in size and depth, and held to its version's classes, before anything is read from it."""
 
 import json
 from collections.abc import Iterator
 from typing import Any, Final, NoReturn
 
-# R4B, the closest that fhir.resources has: Bundle, Observation and what an ECG refers to are those of R4.
-from fhir.resources.R4B.bundle import Bundle
-from fhir.resources.R4B.observation import Observation
 from pydantic import ValidationError
 
 from adapters.fhir.codes import Json
+from adapters.fhir.versions import Version, possible
 from ecg.errors import MalformedPayload, UnknownFormat
 
 # A hundred 12-lead ECGs with all that belongs to them have some 10,000 objects; the samples are text.
@@ -17,7 +15,15 @@ MAX_OBJECTS: Final = 20_000
 MAX_VALUES: Final = 500_000
 MAX_DEPTH: Final = 64
 
-_CLASSES: Final[dict[str, Any]] = {"Bundle": Bundle, "Observation": Observation}
+# What an ECG comes in.
+KINDS: Final = ("Observation", "DocumentReference", "Media", "Binary", "DiagnosticReport", "Bundle")
+_BEGINNING: Final = 64  # bytes
+
+
+def is_resource(data: bytes) -> bool:
+    """Say by the first bytes and a name whether it is a JSON object that names its type of resource."""
+    start = data[:_BEGINNING].removeprefix(b"\xef\xbb\xbf").lstrip()
+    return start.startswith(b"{") and b'"resourceType"' in data
 
 
 def loaded(data: bytes) -> Json:
@@ -41,32 +47,47 @@ def loaded(data: bytes) -> Json:
     return document
 
 
-def checked(document: Json) -> Json:
-    """Hold a Bundle or Observation, with all that it contains, to R4: what R4 does not know is refused.
+def checked(document: Json, media_type: str = "") -> Json:
+    """Hold a resource, with all that it contains, to the rules of its version: what that does not know is refused.
+
+    The version is what the media type says, what the resource says or has, and else R4, then R5, by whose rules it
+    keeps: what is read of a resource that keeps both means the same in both.
 
     Raises:
-        UnknownFormat: it is another resource, or of another version of FHIR.
-        MalformedPayload: it breaks R4's rules.
+        UnknownFormat: it is a resource that no ECG comes in, or of another version of FHIR.
+        MalformedPayload: it breaks the rules, or is of two versions.
     """
     kind = document.get("resourceType")
-    if not isinstance(kind, str) or kind not in _CLASSES:
-        raise UnknownFormat("Of FHIR's resources, an ECG comes as Observation or in a Bundle.")
-    for _, node in _nodes(document):
-        if "origin" in node and ("interval" in node or "intervalUnit" in node):
-            raise UnknownFormat("This SampledData is R5's ('interval'); R4 has 'period', in milliseconds: send R4.")
-        if "modifierExtension" in node or "implicitRules" in node:  # R4 extensibility.html#modifierExtension
-            raise MalformedPayload("A modifierExtension or implicitRules changes the meaning in an unknown way.")
+    if not isinstance(kind, str) or kind not in KINDS:
+        raise UnknownFormat(f"Of FHIR's resources, an ECG comes as {', '.join(KINDS[:-1])} or in a Bundle.")
+    nodes = [node for _, node in _nodes(document)]
+    if any("modifierExtension" in node or "implicitRules" in node for node in nodes):
+        # R4 extensibility.html#modifierExtension
+        raise MalformedPayload("A modifierExtension or implicitRules changes the meaning in an unknown way.")
+    refused: list[MalformedPayload] = []
+    # R4 and R4B have the same classes, which are asked once, under the name of the first.
+    for version in reversed({each.model: each for each in reversed(possible(nodes, media_type))}.values()):
+        try:
+            _hold(document, kind, version)
+        except MalformedPayload as error:
+            refused.append(error)
+        else:
+            return document
+    raise refused[0]
+
+
+def _hold(document: Json, kind: str, version: Version) -> None:
     try:
-        _CLASSES[kind].model_validate(document)
+        version.model(kind).model_validate(document)
     except ValidationError as error:
-        raise MalformedPayload(f"The {kind} breaks R4's rules: {_place(error)}.") from error
-    except (LookupError, TypeError, AttributeError) as error:  # fhir.resources, of a type of resource it does not know
-        raise MalformedPayload(f"The {kind} holds what R4 does not know.") from error
-    return document
+        raise MalformedPayload(f"The {kind} breaks {version.name}'s rules: {_place(error)}.") from error
+    except (ValueError, LookupError, TypeError, AttributeError) as error:
+        # fhir.resources, of a type of resource it does not know
+        raise MalformedPayload(f"The {kind} is or holds a resource that {version.name} does not have.") from error
 
 
 def _place(error: ValidationError) -> str:
-    """Say where the first fault is, by R4's names alone: that of an unknown element is the sender's text."""
+    """Say where the first fault is, by FHIR's names alone: that of an unknown element is the sender's text."""
     first = error.errors(include_input=False, include_context=False, include_url=False)[0]
     unknown = first["type"] == "extra_forbidden"
     path = ".".join(str(each) for each in (first["loc"][:-1] if unknown else first["loc"]))

@@ -1,8 +1,8 @@
-"""Reads ECGs that come as FHIR R4 Observations with SampledData, alone or in a Bundle."""
+"""Reads ECGs that come as FHIR Observations with SampledData, alone or in a Bundle: of R4, R4B or R5."""
 
 import json
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Final
 
@@ -12,7 +12,7 @@ from adapters.declared import agreed_order, agreed_patient
 from adapters.fhir import context
 from adapters.fhir.bundled import Bundled, bundled
 from adapters.fhir.codes import Json
-from adapters.fhir.document import checked, loaded
+from adapters.fhir.document import checked, is_resource, loaded
 from adapters.fhir.sampled import Source, Strip, sources, standard, strips
 from ecg.errors import AmbiguousPayload, MalformedPayload, UnknownFormat
 from ecg.leads import LEADS
@@ -22,7 +22,11 @@ from ecg.recording import Provenance, Recording, Waveform
 MAX_RECORDINGS: Final = 100
 MAX_LEADS: Final = 64
 
-# R4 value set observation-status: what was never made, or must not be used.
+# R4 xml.html: the namespace, which stands in the root element.
+_NAMESPACE: Final = b'"http://hl7.org/fhir"'
+_BEGINNING: Final = 1024  # bytes
+_DOCUMENTS: Final = frozenset({"DocumentReference", "Media", "Binary"})
+# R4 value set observation-status, as R5's: what was never made, or must not be used.
 _VOID: Final = frozenset({"registered", "cancelled", "entered-in-error"})
 
 
@@ -35,14 +39,13 @@ class Ecg:
 
 @dataclass(frozen=True)
 class ObservationReader:
-    """Reads Observations with SampledData by R4's rules alone, in the unit of their origin."""
+    """Reads Observations with SampledData by the rules of their version alone, in the unit of their origin."""
 
-    name: str = "FHIR R4 Observation"
+    name: str = "FHIR Observation"
 
     def claims(self, payload: Payload) -> bool:
-        """Claim every JSON object that names its type of resource."""
-        start = payload.data[:64].removeprefix(b"\xef\xbb\xbf").lstrip()
-        return start.startswith(b"{") and b'"resourceType"' in payload.data
+        """Claim every JSON object that names its type of resource, and FHIR's XML, to say that it is not read."""
+        return is_resource(payload.data) or _is_xml(payload.data)
 
     def read(self, payload: Payload) -> tuple[Recording, ...]:
         """Read every ECG of the Observation or Bundle, in their order.
@@ -50,12 +53,17 @@ class ObservationReader:
         Raises:
             UnknownFormat: it is another resource, of another version of FHIR, or holds no ECG.
             AmbiguousPayload: a unit or a lead's name is missing.
-            MalformedPayload: R4's rules are broken, lengths disagree, or it contradicts what was declared.
+            MalformedPayload: FHIR's rules are broken, lengths disagree, or it contradicts what was declared.
         """
-        return tuple(self._recording(each, payload.declared) for each in _ecgs(payload.data))
+        if _is_xml(payload.data):
+            raise UnknownFormat("FHIR is read as JSON alone, not as XML: send application/fhir+json.")
+        held = _resources(payload.data, payload.media_type)
+        beside = _beside(held)
+        return tuple(self._recording(each, payload.declared, beside) for each in _ecgs(held))
 
-    def _recording(self, ecg: Ecg, declared: Declared) -> Recording:
+    def _recording(self, ecg: Ecg, declared: Declared, beside: tuple[str, ...]) -> Recording:
         waveform, notes = _waveform(ecg, declared)
+        notes += beside
         first = ecg.observations[0]
         acquired_at, doubts = context.acquired_at(first)
         return Recording(
@@ -74,16 +82,31 @@ def parts(data: bytes) -> dict[int, int]:
     Raises:
         PayloadError: as `read` does.
     """
-    return {each.index: part for part, ecg in enumerate(_ecgs(data)) for each in ecg.observations}
+    return {each.index: part for part, ecg in enumerate(_ecgs(_resources(data))) for each in ecg.observations}
 
 
-def _ecgs(data: bytes) -> tuple[Ecg, ...]:
-    """Return the ECGs of a payload, in the order in which they begin.
+def _is_xml(data: bytes) -> bool:
+    start = data[:_BEGINNING].removeprefix(b"\xef\xbb\xbf").lstrip()
+    return start.startswith(b"<") and _NAMESPACE in start
+
+
+def _resources(data: bytes, media_type: str = "") -> tuple[Bundled, ...]:
+    return tuple(bundled(checked(loaded(data), media_type)))
+
+
+def _beside(resources: Sequence[Bundled]) -> tuple[str, ...]:
+    """Note the documents that stand beside the ECGs: what has samples is read, what may show the same is not."""
+    count = sum(each.kind in _DOCUMENTS or "presentedForm" in each.resource for each in resources)
+    return (f"Documents beside the samples were left out: {count}.",) if count else ()
+
+
+def _ecgs(resources: Sequence[Bundled]) -> tuple[Ecg, ...]:
+    """Return the ECGs among resources, in the order in which they begin.
 
     An Observation with several leads is one; those of a single lead belong together by subject, time and device.
     """
     found: dict[str, list[Bundled]] = {}
-    held = [each for each in bundled(checked(loaded(data))) if each.kind == "Observation"]
+    held = [each for each in resources if each.kind == "Observation"]
     ecgs = [each for each in held if _is_ecg(sources(each.resource))]
     for at, each in enumerate(ecgs):
         if each.resource["status"] in _VOID:
@@ -118,14 +141,12 @@ def _target(reference: Json) -> object:
 def _waveform(ecg: Ecg, declared: Declared) -> tuple[Waveform, tuple[str, ...]]:
     """Put the leads together, the twelve first and in their order, and note what was left out."""
     chunks: dict[tuple[int, str], list[Strip]] = {}
-    left = 0
-    for at, observation in enumerate(ecg.observations):
-        held = sources(observation.resource)
-        for source, lead in zip(held, _leads(held, declared), strict=True):
-            if lead == "":
-                left += 1
-                continue
-            for strip in strips(source, lead, declared):
+    named = [(at, source, lead) for at, each in enumerate(ecg.observations) for source, lead in _named(each, declared)]
+    leads = len({(at, lead) for at, _, lead in named if lead != ""})
+    left = sum(lead == "" for _, _, lead in named)
+    for at, source, lead in named:
+        if lead != "":
+            for strip in strips(source, lead, leads, declared):
                 chunks.setdefault((at, strip.lead), []).append(strip)
     if not 0 < len(chunks) <= MAX_LEADS:
         raise MalformedPayload(f"{len(chunks)} leads came together; at most {MAX_LEADS} may.")
@@ -140,6 +161,11 @@ def _waveform(ecg: Ecg, declared: Declared) -> tuple[Waveform, tuple[str, ...]]:
             signal[row] = np.concatenate([strip.signal for strip in chunks[key]])
     notes = (f"{left} series of samples that are no lead of an ECG were left out.",) if left else ()
     return Waveform(signal, tuple(lead for _, lead in order), frequencies.pop()), notes
+
+
+def _named(observation: Bundled, declared: Declared) -> Iterator[tuple[Source, str | None]]:
+    held = sources(observation.resource)
+    return zip(held, _leads(held, declared), strict=True)
 
 
 def _leads(held: tuple[Source, ...], declared: Declared) -> list[str | None]:

@@ -1,16 +1,16 @@
-"""SampledData as leads in millivolt (R4 datatypes.html#SampledData)."""
+"""SampledData as leads in millivolt (R4 and R5 datatypes.html#SampledData)."""
 
 import math
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass, field
-from decimal import Decimal
 from typing import Final
 
 import numpy as np
 from numpy.typing import NDArray
 
 from adapters.fhir.codes import UCUM, Json
+from adapters.fhir.timing import frequency, number
 from ecg.errors import AmbiguousPayload, MalformedPayload
 from ecg.leads import LEADS, lead_name
 from ecg.payload import Declared
@@ -81,12 +81,13 @@ def sources(observation: Json) -> tuple[Source, ...]:
     return tuple(Source(each["code"], each["valueSampledData"]) for each in holders if "valueSampledData" in each)
 
 
-def strips(source: Source, lead: str | None, declared: Declared) -> Iterator[Strip]:
+def strips(source: Source, lead: str | None, leads: int, declared: Declared) -> Iterator[Strip]:
     """Decode a SampledData: sample x factor + origin, in the origin's unit.
 
     Args:
         source: what to decode.
         lead: the lead that it is known to be of; None where it may be the declared leads, interlaced.
+        leads: how many leads the ECG has.
         declared: unit, fs and leads, as the sender said them.
 
     Raises:
@@ -95,16 +96,19 @@ def strips(source: Source, lead: str | None, declared: Declared) -> Iterator[Str
     """
     sampled = source.sampled
     scale, origin = _scale(sampled, declared.unit)
-    fs = _fs(_number(sampled, "period"))
-    if declared.fs is not None and not math.isclose(declared.fs, fs, rel_tol=1e-6):
-        raise MalformedPayload("The declared sampling frequency and the payload's disagree.")
     values = _values(sampled.get("data")) * scale + origin
     if np.isinf(values).any():
         raise MalformedPayload("A sample is beyond all numbers.")
-    if lead is not None:  # R4 profiles write 12 as the dimensions of each single lead, so that number is no word on it
+    dimensions = number(sampled, "dimensions")
+    # Real profiles write 12, or as many leads as there are, as the dimensions of each single one.
+    if lead is not None and dimensions not in (1, leads, len(LEADS)):
+        raise MalformedPayload(f"A SampledData of one lead has {dimensions:g} dimensions.")
+    fs = frequency(sampled, len(values) if lead is not None else len(values) / max(dimensions, 1.0))
+    if declared.fs is not None and not math.isclose(declared.fs, fs, rel_tol=1e-6):
+        raise MalformedPayload("The declared sampling frequency and the payload's disagree.")
+    if lead is not None:
         yield Strip("aVR", 0.0 - values, fs) if lead == INVERTED_AVR else Strip(lead, values, fs)
         return
-    dimensions = _number(sampled, "dimensions")
     if not declared.leads:
         raise AmbiguousPayload("A SampledData does not name its lead.", declare=("leads",))
     if dimensions != len(declared.leads) or len(values) % len(declared.leads):
@@ -128,7 +132,7 @@ def standard(label: str) -> str:
 
 def _named(concept: Json) -> Iterator[str]:
     """Yield each lead that a concept's codes name; where they name none, those of its texts."""
-    codes = [code for code in _mdc_codes(concept) if 0 < _lead_number(code) < 256]
+    codes = [code for code in _mdc_codes(concept) if 0 < _leadnumber(code) < 256]
     yield from (LEAD_BY_CODE.get(code, f"MDC {code}") for code in codes)
     if all(code in LEAD_BY_CODE for code in codes):  # other leads have texts that look like one of the twelve
         texts = [concept.get("text"), *(each.get("display") for each in concept.get("coding", ()))]
@@ -141,17 +145,20 @@ def _mdc_codes(concept: Json) -> list[str]:
     return [each["code"] for each in concept.get("coding", ()) if each.get("system") in MDC and "code" in each]
 
 
-def _lead_number(code: str) -> int:
+def _leadnumber(code: str) -> int:
     return int(code) - ELECTRIC_POTENTIAL if re.fullmatch(r"[0-9]{1,9}", code) else 0
 
 
 def _scale(sampled: Json, declared: str | None) -> tuple[float, float]:
     """Return mV for one step of a sample, and the mV of the raw value 0."""
     unit = _unit(sampled["origin"], declared)
-    step = unit * (_number(sampled, "factor") if "factor" in sampled else 1.0)
+    step = unit * (number(sampled, "factor") if "factor" in sampled else 1.0)
+    limits = [number(sampled, each) for each in ("lowerLimit", "upperLimit") if each in sampled]
+    if limits != sorted(limits):
+        raise MalformedPayload("The lower limit of a SampledData is above the upper one.")
     if not MIN_STEP <= abs(step) <= MAX_STEP:
         raise MalformedPayload(f"{step:g} mV for one step of a sample is not between {MIN_STEP:g} and {MAX_STEP:g} mV.")
-    return step, unit * _number(sampled["origin"], "value")
+    return step, unit * number(sampled["origin"], "value")
 
 
 def _unit(origin: Json, declared: str | None) -> float:
@@ -169,31 +176,11 @@ def _unit(origin: Json, declared: str | None) -> float:
     return unit
 
 
-def _fs(period: float) -> float:
-    """Return the samples per second of a period in ms. It may be rounded, and a whole number of Hz lie behind.
-
-    2.7778 ms are 360 Hz, and 3 ms are 333.3: only what three decimals or more have rounded to is taken for whole.
-    """
-    if period <= 0:
-        raise MalformedPayload("The period of a SampledData is no length of time.")
-    exact = 1000 / period
-    digits = -int(Decimal(repr(period)).as_tuple().exponent)
-    whole = float(round(min(exact, 1e9)))
-    return whole if digits >= 3 and whole and round(1000 / whole, digits) == period else exact
-
-
 def _values(data: object) -> NDArray[np.float64]:
     """Return the samples as they stand, float64 (samples,); NaN for error (E), above (U) and below (L) the limits."""
     if not isinstance(data, str) or not _DATA.fullmatch(data):
         raise MalformedPayload("The data of a SampledData are no decimals separated by spaces.")
     if data.count(" ") > MAX_SAMPLES or len(data) > 24 * MAX_SAMPLES:
         raise MalformedPayload(f"A SampledData holds more than {MAX_SAMPLES} samples.")
-    return np.fromstring(_TOKEN.sub("nan", data), sep=" ")
-
-
-def _number(holder: Json, name: str) -> float:
-    """Return a finite number of JSON; fhir.resources lets numbers in texts pass, which R4 does not."""
-    value = holder.get(name)
-    if isinstance(value, bool) or not isinstance(value, int | float) or not abs(value) < 1e300:
-        raise MalformedPayload(f"'{name}' of a SampledData is no number.")
-    return float(value)
+    marked = any(each in data for each in "EUL")  # few are, and looking for tokens takes longer than reading numbers
+    return np.fromstring(_TOKEN.sub("nan", data) if marked else data, sep=" ")

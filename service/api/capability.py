@@ -4,6 +4,7 @@ import re
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any, Final
 
+from adapters.fhir.versions import R4, VERSIONS
 from service.api.fhir_formats import BASE
 from service.api.fhir_query import PARAMETERS
 from service.release import RELEASE
@@ -16,10 +17,17 @@ _INTERACTIONS: Final = {
     ("post", "/_search"): "search-type",
     ("post", ""): "create",
 }
+_READ: Final = ", ".join(each.name for each in VERSIONS.values())
 _ROUTE: Final = re.compile(rf"{BASE}/([A-Z]\w+)(/\S+)?")
 NOTES: Final[Mapping[tuple[str, str], str]] = {
     ("Observation", "create"): "An ECG with SampledData is taken as input: the answer's Location is its "
     "DiagnosticReport. The Observation itself is not kept as a resource.",
+    (
+        "DocumentReference",
+        "create",
+    ): "An attached ECG is taken as input, as an Observation is. Nothing is fetched by URL.",
+    ("Media", "create"): "As a DocumentReference.",
+    ("Binary", "create"): "As a DocumentReference: the resource, or the ECG itself under its own content type.",
     ("Binary", "read"): "The PDF of a report, by the id of its DiagnosticReport.",
     ("", "transaction"): "ECGs are taken as input, all or none; other entries are read beside them and not kept.",
     ("", "batch"): "As a transaction: all or none.",
@@ -54,7 +62,12 @@ def capability_statement(paths: Mapping[str, Iterable[str]]) -> dict[str, Any]:
         "fhirVersion": "4.0.1",
         "format": ["json"],
         "rest": [
-            {"mode": "server", "resource": resources, "interaction": [_told("", each) for each in routed.get("", ())]}
+            {
+                "mode": "server",
+                "documentation": f"Read in {_READ}; answered in {R4.name}.",
+                "resource": resources,
+                "interaction": [_told("", each) for each in routed.get("", ())],
+            }
         ],
     }
 

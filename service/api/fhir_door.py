@@ -1,6 +1,7 @@
-"""Takes ECGs as FHIR: an Observation or a Bundle that is posted is one more payload, and its report is the answer."""
+"""Takes ECGs as FHIR: an Observation, a document or a Bundle is one more payload, and its report is the answer."""
 
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from http import HTTPStatus
 from typing import Any, Final
 
@@ -8,10 +9,20 @@ from fastapi import APIRouter, Depends, Request
 from fastapi.concurrency import run_in_threadpool
 from fastapi.responses import Response
 
-from adapters.fhir.document import loaded
+from adapters.fhir.document import KINDS, loaded
+from adapters.fhir.documents import FhirDocumentWrapper, attached
 from adapters.fhir.reader import parts
+from adapters.readers import unwrapped
 from ecg.errors import MalformedPayload, UnknownFormat
-from service.api.fhir_formats import BASE, answer, base, json_is_asked_for, json_is_sent
+from service.api.fhir_formats import (
+    BASE,
+    answer,
+    answered_as,
+    base,
+    is_content,
+    json_is_asked_for,
+    json_is_sent,
+)
 from service.api.fhir_read import as_held, index, versions
 from service.api.problems import FHIR, outcome, problem
 from service.api.receiving import DECLARED, ERASED, Taken, body, handed_in, preferences
@@ -22,41 +33,73 @@ from service.search import Held
 RESPONSE: Final = {"batch": "batch-response", "transaction": "transaction-response"}
 _SENT: Final[dict[str, Any]] = {"requestBody": {"required": True, "content": {FHIR: {"schema": {"type": "object"}}}}}
 
+_CONTENT: Final[dict[str, Any]] = {
+    "requestBody": {
+        "required": True,
+        "content": {FHIR: {"schema": {"type": "object"}}, "*/*": {"schema": {"type": "string", "format": "binary"}}},
+    }
+}
+
 Json = dict[str, Any]
 Reported = tuple[Json, Held | None]
 
 
-def routes(intake: Intake, draining: Callable[[], bool]) -> APIRouter:
-    """Return the routes that take ECGs."""
-    router = APIRouter(prefix=BASE, dependencies=[Depends(json_is_asked_for), Depends(json_is_sent)])
+@dataclass(frozen=True)
+class _Door:
+    """Takes the body of a request; `draining` says whether the process is about to end."""
 
-    async def _accepted(request: Request, kinds: Sequence[str]) -> Response:
-        data = await body(request, intake.settings.max_payload_mb)
+    intake: Intake
+    draining: Callable[[], bool]
+
+    async def accepted(self, request: Request, kinds: Sequence[str]) -> Response:
+        """Take a resource of one of these types; of none, a Binary's content."""
+        data = await body(request, self.intake.settings.max_payload_mb)
         if not data:
             raise UnknownFormat("The body of the request is empty: send an Observation or a Bundle.")
-        document = await run_in_threadpool(loaded, data)
-        if document.get("resourceType") not in kinds:
+        document = await run_in_threadpool(loaded, data) if kinds else {"resourceType": "Binary"}
+        if kinds and document.get("resourceType") not in kinds:
             raise MalformedPayload(f"Here {' or '.join(kinds)} may be posted, and no other resource.")
-        taken = await handed_in(request, intake, data, draining)
+        taken = await handed_in(request, self.intake, data, self.draining)
         if taken.jobs and all(job.state == "erased" for job in taken.jobs):
             return problem(request, HTTPStatus.CONFLICT, "erased", ERASED)
         if any(job.state != "done" for job in taken.jobs):
             return _later(taken)
-        return await run_in_threadpool(_answer, request, intake, document, taken)
+        return await run_in_threadpool(_answer, request, self.intake, document, taken)
 
-    @router.post("", openapi_extra=_SENT | DECLARED)
+
+def routes(intake: Intake, draining: Callable[[], bool]) -> APIRouter:
+    """Return the routes that take ECGs."""
+    router = APIRouter(prefix=BASE, dependencies=[Depends(json_is_asked_for)])
+    json, door = [Depends(json_is_sent)], _Door(intake, draining)
+
+    @router.post("", dependencies=json, openapi_extra=_SENT | DECLARED)
     async def bundle(request: Request) -> Response:
-        """Take the ECGs of a Bundle, or an Observation, and report on them.
+        """Take the ECGs of a Bundle, an Observation or a document, and report on them.
 
         They are on disk and queued before the answer, all or none. A transaction or batch is answered entry by entry,
-        an Observation with its DiagnosticReport, all else with a collection of them.
+        what holds one ECG with its DiagnosticReport, all else with a collection of them.
         """
-        return await _accepted(request, ("Bundle", "Observation"))
+        return await door.accepted(request, KINDS)
 
-    @router.post("/Observation", openapi_extra=_SENT | DECLARED)
+    @router.post("/Observation", dependencies=json, openapi_extra=_SENT | DECLARED)
     async def observation(request: Request) -> Response:
         """Take an ECG as one Observation, and report on it."""
-        return await _accepted(request, ("Observation",))
+        return await door.accepted(request, ("Observation",))
+
+    @router.post("/DocumentReference", dependencies=json, openapi_extra=_SENT | DECLARED)
+    async def document_reference(request: Request) -> Response:
+        """Take the ECG that is attached to a DocumentReference, and report on it."""
+        return await door.accepted(request, ("DocumentReference",))
+
+    @router.post("/Media", dependencies=json, openapi_extra=_SENT | DECLARED)
+    async def media(request: Request) -> Response:
+        """Take the ECG that is attached to a Media, and report on it."""
+        return await door.accepted(request, ("Media",))
+
+    @router.post("/Binary", openapi_extra=_CONTENT | DECLARED)
+    async def binary(request: Request) -> Response:
+        """Take an ECG in any format that is read, as a Binary or by itself, and report on it."""
+        return await door.accepted(request, () if is_content(request) else ("Binary",))
 
     return router
 
@@ -69,10 +112,12 @@ def _later(taken: Taken) -> Response:
 
 
 def _answer(request: Request, intake: Intake, document: Json, taken: Taken) -> Response:
-    reports = [_report(intake, job.report_id) for job in taken.jobs]
-    if response := RESPONSE.get(document.get("type", "")):
+    reports, kind = [_report(intake, job.report_id) for job in taken.jobs], answered_as(request)
+    bundled = document["resourceType"] == "Bundle"
+    if bundled and (response := RESPONSE.get(document["type"])):
         return answer(
-            {"resourceType": "Bundle", "type": response, "entry": _entries(request, document, taken, reports)}
+            {"resourceType": "Bundle", "type": response, "entry": _entries(request, document, taken, reports)},
+            media_type=kind,
         )
     if not reports:
         return answer(outcome("information", "informational", "own-output", "A report of ours, not an ECG: dropped."))
@@ -81,34 +126,52 @@ def _answer(request: Request, intake: Intake, document: Json, taken: Taken) -> R
     if len(reports) == 1:
         resource, held = reports[0]
         headers = {"Location": _url(request, resource), **versions(held)}
-    if document["resourceType"] == "Observation":
+    if not bundled and len(reports) == 1:
         whole = reports[0][0]
     else:
         entries = [{"fullUrl": _url(request, resource), "resource": resource} for resource, _ in reports]
         whole = {"resourceType": "Bundle", "type": "collection", "entry": entries}
-    return answer(_preferred(request, whole), status, headers)
+    return answer(_preferred(request, whole), status, headers, kind)
 
 
 def _entries(request: Request, document: Json, taken: Taken, reports: Sequence[Reported]) -> list[Json]:
     """Return one entry for each that was sent, in their order (R4 http.html#transaction-response)."""
-    belongs = parts(taken.payload.data) if reports else {}
+    belongs = _belonging(taken) if reports else {}
     beside = outcome("information", "informational", "beside", "Read beside the ECG; it is not kept as a resource.")
     entries: list[Json] = []
     told = set()
     for at, _ in enumerate(document.get("entry", ())):
-        part = belongs.get(at)
-        if part is None:
+        mine = belongs.get(at)
+        if not mine:
             entries.append({"response": {"status": "200 OK", "outcome": beside}})
             continue
+        part = mine[0]
         resource, held = reports[part]
         status = "200 OK" if taken.accepted[part].known else "201 Created"
         response: Json = {"status": status, "location": f"DiagnosticReport/{resource['id']}"}
         response |= {"etag": versions(held)["ETag"]}
         response |= {"lastModified": resource["meta"]["lastUpdated"]} if held else {}
+        if len(mine) > 1:  # a location is one
+            said = ", ".join(f"DiagnosticReport/{reports[each][0]['id']}" for each in mine)
+            response["outcome"] = outcome("information", "informational", "several", f"Several ECGs: {said}.")
         shown = {} if part in told else {"resource": _preferred(request, resource)}
         entries.append({name: each for name, each in (shown | {"response": response}).items() if each is not None})
         told.add(part)
     return entries
+
+
+def _belonging(taken: Taken) -> dict[int, list[int]]:
+    """Return which of the ECGs that were accepted came in which of the Bundle's entries, by their numbers."""
+    payload, known = taken.payload, {}
+    for at, each in reversed(list(enumerate(taken.accepted))):  # what came twice in one Bundle has one report
+        known[each.source, each.part] = at
+    if not FhirDocumentWrapper().claims(payload):
+        return {entry: [known[payload.sha256, part]] for entry, part in parts(payload.data).items()}
+    found: dict[int, list[int]] = {}
+    for entry, inner in attached(payload):
+        sources = {each.sha256 for each in unwrapped(inner)}
+        found.setdefault(entry, []).extend(at for (source, _), at in sorted(known.items()) if source in sources)
+    return {entry: sorted(mine) for entry, mine in found.items()}
 
 
 def _report(intake: Intake, report_id: Any) -> Reported:

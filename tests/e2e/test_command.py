@@ -49,6 +49,19 @@ def test_a_time_of_issue_without_a_zone_is_refused(when: str, sample: Path, tmp_
     assert not (tmp_path / "out").exists()
 
 
+def test_what_a_file_leaves_open_is_declared_and_too_few_leads_are_for_no_model(tmp_path: Path) -> None:
+    examples = [each / "shared" / "samples" / "fhir" / "observation_ekg.json" for each in Path(__file__).parents]
+    example = next((each for each in examples if each.is_file()), None)
+    if example is None:
+        pytest.skip("shared/samples/fhir is not here")
+    asked = run("read", example, "--out", tmp_path / "out")
+    assert asked.returncode == EXIT_PAYLOAD and "ambiguous-payload" in asked.stderr and "unit" in asked.stderr
+    done = run("read", example, "--declare", "unit=uV", "--out", tmp_path / "out")
+    assert done.returncode == 0, done.stderr
+    assert "3 leads, 100 Hz, 1.2 s (FHIR Observation)" in done.stdout and "[leads-missing]" in done.stdout
+    assert json.loads((tmp_path / "out" / "report.json").read_bytes())["prediction"]["scores"] == []
+
+
 def no_ecg(kind: str, at: Path) -> Path:
     path = at / "Quokka-Zebediah.dcm"
     ecg = to_bytes(twelve_lead_dataset(square_wave(), who=Who(name=NAME, id=ID)))

@@ -33,7 +33,7 @@ def _csv() -> Payload:
 
 GOLDEN: Final[dict[str, Callable[[], Payload]]] = {
     "DICOM ECG waveform": _dicom_waveform,
-    "FHIR R4 Observation": _fhir_observation,
+    "FHIR Observation": _fhir_observation,
     "HL7 v3 aECG": lambda: _sample_or("aecg/subject1_0.xml", aecg),
     "Philips Sierra XML": lambda: _sample_or("sierra/129DYPRG.XML", sierra),
     "SCP-ECG": lambda: _sample_or("scp/Example.scp", scp),

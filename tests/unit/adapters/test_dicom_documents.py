@@ -18,7 +18,7 @@ from pydicom.pixels import convert_color_space
 
 from adapters.archive import packed
 from adapters.dicom.codes import ENCAPSULATED_PDF, JPEG_BASELINE, SECONDARY_CAPTURE
-from adapters.dicom.documents import DocumentWrapper
+from adapters.dicom.documents import DicomDocumentWrapper
 from adapters.dicom.results import encapsulated_pdf, own_report_id, part10, secondary_capture
 from adapters.readers import READERS, read, unwrapped
 from ecg.errors import MalformedPayload, PayloadError, UnknownFormat
@@ -245,7 +245,7 @@ def test_an_ecg_in_the_clothes_of_a_document_is_refused() -> None:
 def test_reports_of_ours_are_not_taken_apart(make: Any, syntax: str) -> None:
     ours = report(asserted=("MI",))
     for data in (part10(make(ours)), to_bytes(make(ours), syntax)):
-        assert not DocumentWrapper().claims(Payload(data))
+        assert not DicomDocumentWrapper().claims(Payload(data))
         assert own_report_id(unwrapped(Payload(data))[0].data) == ours.id
         with pytest.raises(UnknownFormat):
             read(Payload(data))
@@ -253,7 +253,7 @@ def test_reports_of_ours_are_not_taken_apart(make: Any, syntax: str) -> None:
 
 def test_exactly_one_claims_a_document_and_no_reader_does() -> None:
     payload = Payload(to_bytes(pdf()))
-    assert DocumentWrapper().claims(payload) and not any(each.claims(payload) for each in READERS)
+    assert DicomDocumentWrapper().claims(payload) and not any(each.claims(payload) for each in READERS)
     with pytest.raises(UnknownFormat):
         read(payload)
 

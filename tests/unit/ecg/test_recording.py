@@ -32,7 +32,7 @@ def with_value(value: float) -> np.ndarray:
         (SIGNAL, ("I", "II"), 49, "outside"),
         (SIGNAL, ("I", "II"), 2001, "outside"),
         (SIGNAL, ("I", "II"), float("nan"), "outside"),
-        (SIGNAL[:, :-1], ("I", "II"), 500, "fewer"),
+        (SIGNAL[:, :499], ("I", "II"), 500, "fewer"),
         (with_value(np.inf), ("I", "II"), 500, "infinite"),
         (SIGNAL * np.nan, ("I", "II"), 500, "no measured"),
         (with_value(401), ("I", "II"), 500, "gain or unit"),

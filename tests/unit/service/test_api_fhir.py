@@ -2,8 +2,10 @@
 
 import asyncio
 import base64
+import io
 import json
 import threading
+import zipfile
 from collections.abc import Iterator
 from contextlib import suppress
 from dataclasses import dataclass
@@ -36,6 +38,7 @@ from tests.golden.reports import report as golden_report
 
 Json = dict[str, Any]
 FHIR = "application/fhir+json"
+EXAMPLES = [each / "shared" / "samples" / "fhir" / "observation_ekg.json" for each in Path(__file__).parents]
 
 
 @dataclass(frozen=True)
@@ -198,6 +201,115 @@ def test_a_report_of_ours_is_dropped_at_every_door(server: Server) -> None:
     assert len(server.intake.jobs.listed()) == before
 
 
+def test_a_document_of_ours_that_comes_back_is_dropped(server: Server, mary: list[str]) -> None:
+    before = len(server.intake.jobs.listed())
+    pdf = server.get(f"/fhir/Binary/{mary[0]}").content
+    resource = server.get(f"/fhir/Binary/{mary[0]}", Accept=FHIR).content
+    report = server.get(f"/fhir/DiagnosticReport/{mary[0]}").content
+    for path, sent, kind in [
+        ("/fhir/Binary", pdf, "application/pdf"), ("/fhir/Binary", resource, FHIR), ("/fhir", report, FHIR),
+        ("/fhir/DocumentReference", to_bytes(document(pdf, kind="application/pdf")), FHIR),
+    ]:  # fmt: skip
+        answer = server.post(path, sent, Content_Type=kind)
+        assert answer.status_code == 200 and outcome(answer)["details"]["text"] == "own-output"
+    assert server.post("/v1/ecgs", pdf, Content_Type="application/pdf").json()["reports"] == []
+    assert len(server.intake.jobs.listed()) == before
+
+
+def dicom(patient: str) -> bytes:
+    return dicom_bytes(twelve_lead_dataset(square_wave(), who=Who(id=patient, acquired="20240501120000")))
+
+
+def document(content: bytes | None, kind: str = "application/dicom", **changes: Any) -> Json:
+    held = {"data": base64.b64encode(content).decode()} if content else {"url": "http://ehr.example/ecg"}
+    form = {"attachment": {"contentType": kind, **held}}
+    return {"resourceType": "DocumentReference", "status": "current", "content": [form]} | changes
+
+
+def attached(content: bytes) -> Json:
+    form: Json = document(content)["content"][0]["attachment"]
+    return form
+
+
+def media(content: bytes) -> Json:
+    return {"resourceType": "Media", "status": "completed", "content": attached(content)}
+
+
+def binary(content: bytes) -> Json:
+    return {"resourceType": "Binary", **attached(content)}
+
+
+@pytest.mark.parametrize("path", ["/fhir/DocumentReference", "/fhir/Media", "/fhir/Binary", "/fhir"])
+def test_a_document_is_answered_with_the_diagnostic_report_on_what_is_attached(server: Server, path: str) -> None:
+    made = {"/fhir/Media": media, "/fhir/Binary": binary}.get(path, document)(dicom(f"in {path}"))
+    answer = server.post(path, made)
+    report = answer.json()
+    assert (answer.status_code, report["resourceType"]) == (201, "DiagnosticReport"), answer.text
+    assert report["subject"]["identifier"]["value"] == f"in {path}"
+    again = server.post("/v1/ecgs", dicom(f"in {path}"), Content_Type="application/dicom")
+    assert again.json()["reports"][0]["id"] == report["id"], "the same ECG by itself is known"
+
+
+def test_whose_ecg_it_is_may_be_known_by_the_document_alone(server: Server) -> None:
+    dataset = twelve_lead_dataset(square_wave(), who=Who(id="", name="", acquired="20240501120000"))
+    del dataset.IssuerOfPatientID
+    subject = {"identifier": {"system": SYSTEM, "value": "by the document"}}
+    answer = server.post("/fhir/DocumentReference", document(dicom_bytes(dataset), subject=subject))
+    assert answer.status_code == 201, answer.text
+    assert answer.json()["subject"]["identifier"] == {"system": SYSTEM, "value": "by the document"}, "the worker, too"
+
+
+def test_a_binary_is_taken_as_it_is_under_its_own_type(server: Server) -> None:
+    answer = server.post("/fhir/Binary", dicom("bare"), Content_Type="application/dicom")
+    assert (answer.status_code, answer.json()["resourceType"]) == (201, "DiagnosticReport")
+    assert answer.json()["subject"]["identifier"]["value"] == "bare"
+
+
+@pytest.mark.parametrize("kind", ["transaction", "batch"])
+def test_each_entry_is_answered_by_what_it_held(server: Server, kind: str) -> None:
+    pair = io.BytesIO()
+    with zipfile.ZipFile(pair, "w") as archive:
+        for name in ("a", "b"):
+            archive.writestr(name, dicom(f"{name} of {kind}"))
+    ours = binary(encode(golden_report())) | {"contentType": FHIR}
+    held = [PATIENT, document(pair.getvalue(), "application/zip"), ours, media(dicom(kind))]
+    answer = server.post("/fhir", bundle(*held, kind=kind))
+    get_fhir_model_class("Bundle").model_validate_json(answer.content)
+    responses = [entry["response"] for entry in answer.json()["entry"]]
+    assert [each["status"] for each in responses] == ["200 OK", "201 Created", "200 OK", "201 Created"], answer.text
+    assert "location" not in responses[0] and "location" not in responses[2], "the patient, and a report of ours"
+    shown = [entry.get("resource", {}).get("subject", {}).get("identifier", {}) for entry in answer.json()["entry"]]
+    assert [each.get("value") for each in shown] == [None, f"a of {kind}", None, kind]
+    (several,) = responses[1]["outcome"]["issue"]
+    assert several["details"]["text"] == "several" and responses[1]["location"] in several["diagnostics"]
+    assert several["diagnostics"].count("DiagnosticReport/") == 2
+
+
+@pytest.mark.parametrize("number", ["4.0", "4.3", "5.0"])
+def test_an_observation_of_each_version_is_answered_in_r4(server: Server, number: str) -> None:
+    made = ecg_of(f"in {number}")
+    for each in made["component"] if number == "5.0" else ():
+        each["valueSampledData"] |= {"interval": each["valueSampledData"].pop("period"), "intervalUnit": "ms"}
+    answer = server.post("/fhir/Observation", made, Content_Type=f"{FHIR}; fhirVersion={number}")
+    assert answer.status_code == 201, answer.text
+    assert answer.headers["Content-Type"] == f"{FHIR}; fhirVersion=4.0"
+    get_fhir_model_class("DiagnosticReport").model_validate_json(answer.content)
+
+
+@pytest.mark.parametrize("path", ["/v1/ecgs", "/fhir", "/fhir/Observation"])
+def test_the_official_example_is_read_once_its_unit_is_declared(server: Server, path: str) -> None:
+    example = next((each for each in EXAMPLES if each.is_file()), None)
+    if example is None:
+        pytest.skip("shared/samples/fhir is not here")
+    asked = server.post(path, example.read_bytes())
+    assert asked.status_code == 422 and "unit" in asked.text
+    answer = server.post(f"{path}?unit=uV", example.read_bytes())
+    assert answer.status_code in (200, 201), answer.text
+    report = answer.json()["reports"][0] if path == "/v1/ecgs" else answer.json()
+    told = server.get(f"/fhir/DiagnosticReport/{report['id']}").text
+    assert "leads-missing" in told, "three leads: no model reads them"
+
+
 def test_what_is_declared_in_the_url_reaches_the_reader(server: Server) -> None:
     bare = observation(component=None) | {"valueSampledData": sampled(origin={"value": 0})}
     assert "unit" in outcome(server.post("/fhir", bare))["diagnostics"]
@@ -221,7 +333,14 @@ REFUSALS: dict[str, tuple[str, str, Json | bytes | None, dict[str, str], int]] =
     "a Bundle for an Observation": ("POST", "/fhir/Observation", bundle(observation()), {}, 422),
     "no JSON": ("POST", "/fhir", b"<Observation/>", {}, 422),
     "XML": ("POST", "/fhir", b"<Observation/>", {"Content_Type": "application/fhir+xml"}, 415),
-    "R5 by its type": ("POST", "/fhir", observation(), {"Content_Type": f"{FHIR}; fhirVersion=5.0"}, 415),
+    "R4 said to be R5": ("POST", "/fhir", observation(), {"Content_Type": f"{FHIR}; fhirVersion=5.0"}, 422),
+    "R3 by its type": ("POST", "/fhir", observation(), {"Content_Type": f"{FHIR}; fhirVersion=3.0"}, 415),
+    "a URL alone": ("POST", "/fhir/DocumentReference", document(None), {}, 422),
+    "a Media for a document": ("POST", "/fhir/DocumentReference", {"resourceType": "Media"}, {}, 422),
+    "a page": ("POST", "/fhir/Binary", b"%PDF-1.7", {"Content_Type": "application/pdf"}, 415),
+    "a Binary in XML": ("POST", "/fhir/Binary", b"<Binary/>", {"Content_Type": "application/fhir+xml"}, 415),
+    "a Binary of no type": ("POST", "/fhir/Binary", b"DICM", {"Content_Type": ""}, 415),
+    "an empty Binary": ("POST", "/fhir/Binary", b"", {"Content_Type": "application/dicom"}, 415),
     "nothing": ("POST", "/fhir", b"", {}, 415),
     "too large": ("POST", "/fhir", b'{"resourceType":"Bundle"' + b" " * 2_000_000 + b"}", {}, 413),
     "an unknown element": ("POST", "/fhir", observation(zebediah=1), {}, 422),
@@ -421,7 +540,9 @@ def test_the_capability_statement_is_what_is_routed(server: Server) -> None:
     assert told == {
         "DiagnosticReport": {"read", "search-type"},
         "Observation": {"read", "search-type", "create"},
-        **{kind: {"read"} for kind in ("Media", "Device", "Provenance", "Binary")},
+        "DocumentReference": {"create"},
+        **{kind: {"read", "create"} for kind in ("Media", "Binary")},
+        **{kind: {"read"} for kind in ("Device", "Provenance")},
     }
     assert {each["code"] for each in rest["interaction"]} == {"transaction", "batch"}
     searched = [each for each in rest["resource"] if "searchParam" in each]
