@@ -35,9 +35,15 @@ FORMATS: Final[dict[str, Format]] = {
         leaves="Samples without a unit or a lead's name are refused until these are declared.",
         proofs=("tests/unit/adapters/test_fhir_reader.py",),
     ),
+    "WFDB record": Format(
+        standard="WFDB Applications Guide, header(5) and signal(5)",
+        reads="A header with its signal files in one zip or tar, in every signal format, with its segments.",
+        leaves="Annotations are left out; signals without calibration are refused until their unit is declared.",
+        proofs=("tests/unit/adapters/test_wfdb_samples.py", "tests/unit/adapters/test_wfdb_formats.py"),
+    ),
     "Archive (zip, tar)": Format(
         standard="APPNOTE.TXT, POSIX ustar",
-        reads="The files of a zip, tar or tar.gz, each read for itself.",
+        reads="The files of a zip, tar or tar.gz, each read for itself; those of a WFDB record together.",
         leaves="A file in it that is no ECG makes the whole refused.",
         proofs=("tests/unit/adapters/test_archive.py",),
     ),

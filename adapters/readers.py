@@ -7,6 +7,7 @@ from typing import Final
 from adapters.dicom.waveform import WaveformReader
 from adapters.fhir.reader import ObservationReader
 from adapters.pages import page_kind
+from adapters.wfdb.reader import RecordReader
 from adapters.zipped import ArchiveWrapper
 from ecg.errors import EcgError, MalformedPayload, UnknownFormat
 from ecg.payload import Payload
@@ -14,7 +15,7 @@ from ecg.ports import Reader, Wrapper
 from ecg.recording import Recording
 
 WRAPPERS: Final[tuple[Wrapper, ...]] = (ArchiveWrapper(),)
-READERS: Final[tuple[Reader, ...]] = (WaveformReader(), ObservationReader())
+READERS: Final[tuple[Reader, ...]] = (WaveformReader(), ObservationReader(), RecordReader())
 DEPTH: Final = 3  # wrappings, one in the other
 
 
