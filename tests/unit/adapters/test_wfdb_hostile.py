@@ -2,17 +2,21 @@
 
 import io
 import os
+import re
 import socket
 import stat
 import tarfile
 import tempfile
 import time
 import tracemalloc
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 
 import adapters.wfdb.samples
 from adapters.archive import packed
@@ -166,6 +170,44 @@ def test_nothing_is_claimed_that_raises(count: int) -> None:
             mutated[at] = rng.integers(256)
         payload = Payload(bytes(mutated))
         assert all(isinstance(each.claims(payload), bool) for each in (*READERS, *WRAPPERS))
+
+
+PIECES = [
+    b"",
+    b"0",
+    b"-1",
+    b"999999999999",
+    b"1e308",
+    b"nan",
+    b"8",
+    b"311",
+    b"~",
+    b"/",
+    b"(",
+    b"#",
+    b"r.hea",
+    b"\xff",
+    b"\n",
+]
+
+
+@settings(
+    deadline=None,
+    max_examples=int(os.environ.get("FUZZ_EXAMPLES", "300")),
+    suppress_health_check=list(HealthCheck),
+    print_blob=True,
+)
+@given(draw=st.data())
+def test_a_header_of_broken_words_is_refused_or_still_an_ecg(draw: st.DataObject) -> None:
+    held = written("a", d_signal=heart()[:5000]) | {"r.hea": b"r/3 12 1000 11000\na 5000\n~ 1000\na 5000\n"}
+    name = draw.draw(st.sampled_from(["a.hea", "r.hea"]))
+    words = re.split(rb"([ \n/():+]+)", held[name])
+    for at in draw.draw(st.lists(st.integers(0, len(words) - 1), min_size=1, max_size=3)):
+        words[at] = draw.draw(st.sampled_from([*PIECES, *words]))
+    began = time.monotonic()
+    with suppress(PayloadError):
+        assert all(isinstance(each, Recording) for each in read_all(zipped(held | {name: b"".join(words)})))
+    assert time.monotonic() - began < HANG
 
 
 def test_temporary_files_are_its_owners_alone_name_nobody_and_are_gone_at_the_end(
