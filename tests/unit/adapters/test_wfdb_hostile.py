@@ -10,6 +10,7 @@ import tempfile
 import time
 import tracemalloc
 from contextlib import suppress
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -191,6 +192,12 @@ PIECES = [
 ]
 
 
+@cache
+def segmented() -> dict[str, bytes]:
+    segment = written("a", d_signal=heart()[:5000])
+    return segment | {"r.hea": b"r/3 12 1000 11000\na 5000\n~ 1000\na 5000\n"}
+
+
 @settings(
     deadline=None,
     max_examples=int(os.environ.get("FUZZ_EXAMPLES", "300")),
@@ -199,7 +206,7 @@ PIECES = [
 )
 @given(draw=st.data())
 def test_a_header_of_broken_words_is_refused_or_still_an_ecg(draw: st.DataObject) -> None:
-    held = written("a", d_signal=heart()[:5000]) | {"r.hea": b"r/3 12 1000 11000\na 5000\n~ 1000\na 5000\n"}
+    held = segmented()
     name = draw.draw(st.sampled_from(["a.hea", "r.hea"]))
     words = re.split(rb"([ \n/():+]+)", held[name])
     for at in draw.draw(st.lists(st.integers(0, len(words) - 1), min_size=1, max_size=3)):
