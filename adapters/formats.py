@@ -74,9 +74,16 @@ FORMATS: Final[dict[str, Format]] = {
         "(docs/declaring.md).",
         proofs=("tests/unit/adapters/test_csv_writers.py",),
     ),
+    "WFDB record": Format(
+        standard="WFDB Applications Guide, header(5) and signal(5)",
+        reads="A header with its signal files in one zip or tar, in every signal format, with its segments.",
+        leaves="Annotations are left out; signals without calibration are refused until their unit is declared.",
+        proofs=("tests/unit/adapters/test_wfdb_samples.py", "tests/unit/adapters/test_wfdb_formats.py"),
+    ),
     "Archive (zip, tar)": Format(
         standard="APPNOTE.TXT, POSIX ustar",
-        reads="The files of a zip, tar or tar.gz, each read for itself; JSON beside one is its side-car.",
+        reads="The files of a zip, tar or tar.gz, each read for itself, those of a WFDB record together; JSON beside "
+        "one is its side-car.",
         leaves="A file in it that is no ECG makes the whole refused.",
         proofs=("tests/unit/adapters/test_archive.py",),
     ),

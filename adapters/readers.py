@@ -13,6 +13,7 @@ from adapters.hl7v3.reader import AnnotatedEcgReader
 from adapters.pages import page_kind
 from adapters.scp.reader import ScpReader
 from adapters.sierra.reader import SierraReader
+from adapters.wfdb.reader import RecordReader
 from adapters.zipped import ArchiveWrapper
 from ecg.errors import EcgError, MalformedPayload, UnknownFormat
 from ecg.payload import Payload
@@ -27,6 +28,7 @@ READERS: Final[tuple[Reader, ...]] = (
     SierraReader(),
     ScpReader(),
     TableReader(),
+    RecordReader(),
 )
 DEPTH: Final = 3  # wrappings, one in the other
 

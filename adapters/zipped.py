@@ -1,10 +1,11 @@
-"""Takes the files out of an archive, so that each is read for itself."""
+"""Takes the files out of an archive, so that each is read for itself; those of one WFDB record stay together."""
 
 from dataclasses import dataclass
 
-from adapters.archive import files, is_archive
+from adapters.archive import files, is_archive, packed
 from adapters.declared import merged
 from adapters.sidecar import beside
+from adapters.wfdb.grouping import grouped, is_record
 from ecg.payload import Declared, Payload
 
 
@@ -15,17 +16,21 @@ class ArchiveWrapper:
     name: str = "Archive (zip, tar)"
 
     def claims(self, payload: Payload) -> bool:
-        """Claim every archive."""
-        return is_archive(payload.data)
+        """Claim every archive but that of one WFDB record, which is read as it is."""
+        return is_archive(payload.data) and not is_record(payload.data)
 
     def unwrap(self, payload: Payload) -> tuple[Payload, ...]:
-        """Return a payload for each file, with what was declared of all and what its side-car declares.
+        """Return a payload for each file, a zip for each WFDB record, with what was declared of all and by side-cars.
 
         Raises:
-            MalformedPayload, TooLarge: as `files`; also where a side-car is not what it should be, or contradicts.
+            MalformedPayload, TooLarge: as `files`, `beside` and `grouped`; also where a side-car contradicts.
         """
         held = beside(files(payload.data))
+        records, others = grouped(held.files)
+        inner = {each.header: packed({name: held.files[name] for name in each.parts + each.beside}) for each in records}
+        inner |= {name: held.files[name] for name in others}
         return tuple(
-            Payload(data, declared=merged(payload.declared, held.declared.get(name, Declared())))
-            for name, data in held.files.items()
+            Payload(inner[name], declared=merged(payload.declared, held.declared.get(name, Declared())))
+            for name in held.files
+            if name in inner
         )

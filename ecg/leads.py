@@ -15,14 +15,19 @@ LIMB_FROM_I_II: Final[NDArray[np.float64]] = np.array(
     [[1.0, 0.0], [0.0, 1.0], [-1.0, 1.0], [-0.5, -0.5], [1.0, -0.5], [-0.5, 1.0]]
 )
 
-_BY_UPPER: Final = {lead.upper(): lead for lead in LEADS}
-_LABEL = re.compile(r"(?:LEAD[\s_:]*)?(AVR|AVL|AVF|III|II|I|V[1-6])(?:\s*\(.*\))?")
+_BY_UPPER: Final = {
+    **{lead.upper(): lead for lead in LEADS},
+    # How Romance languages name the limb leads: 'derivação II' is DII or D2.
+    **{f"D{name}": lead for number, lead in enumerate(LEADS[:3], 1) for name in (lead, number)},
+}
+_LABEL = re.compile(r"(?:E[CK]G[\s_:]*)?(?:LEAD[\s_:]*)?(AVR|AVL|AVF|D?III|D?II|D?I|D[1-3]|V[1-6])(?:\s*\(.*\))?")
 
 
 def lead_name(label: str) -> str | None:
     r"""Return the standard name for a lead's label, or None where it names none of the twelve.
 
-    'Lead I (Einthoven)', ' avr', 'V1\0' are known; 'V3R' or '-aVR' are other leads and give None.
+    'Lead I (Einthoven)', 'ECG lead II', 'DIII', ' avr', 'V1\0' are known. 'V3R', '-aVR' or 'MLII', the modified lead of
+    Holter recorders, are other leads and give None.
     """
     match = _LABEL.fullmatch(label.replace("\0", " ").strip().upper())
     return _BY_UPPER[match.group(1)] if match else None

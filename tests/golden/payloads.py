@@ -10,6 +10,7 @@ from ecg.payload import Payload
 from tests.golden.csv_files import table
 from tests.golden.fhir_files import observation, to_bytes
 from tests.golden.other_files import aecg, scp, sierra
+from tests.golden.wfdb_files import record
 
 
 def _dicom_waveform() -> Payload:
@@ -31,6 +32,10 @@ def _csv() -> Payload:
     return Payload(table(), "text/csv")
 
 
+def _wfdb_record() -> Payload:
+    return Payload(record(), "application/zip")
+
+
 GOLDEN: Final[dict[str, Callable[[], Payload]]] = {
     "DICOM ECG waveform": _dicom_waveform,
     "FHIR Observation": _fhir_observation,
@@ -38,4 +43,5 @@ GOLDEN: Final[dict[str, Callable[[], Payload]]] = {
     "Philips Sierra XML": lambda: _sample_or("sierra/129DYPRG.XML", sierra),
     "SCP-ECG": lambda: _sample_or("scp/Example.scp", scp),
     "CSV": _csv,
+    "WFDB record": _wfdb_record,
 }

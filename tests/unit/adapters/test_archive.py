@@ -3,6 +3,8 @@
 import gzip
 import io
 import tarfile
+import time
+import tracemalloc
 import zipfile
 from pathlib import Path
 
@@ -132,3 +134,105 @@ def test_a_file_that_is_no_ecg_is_not_passed_over() -> None:
 def test_a_page_is_told_that_it_has_no_reader_yet(start: bytes, kind: str) -> None:
     with pytest.raises(UnknownFormat, match=rf"page \({kind}\).*no reader"):
         read(Payload(start + bytes(100)))
+
+
+def header(kind: bytes, size: bytes, name: str = "a") -> bytes:
+    """Return a tar header by hand: POSIX.1-1988 ustar."""
+    block = bytearray(tarfile.TarInfo(name).tobuf(tarfile.USTAR_FORMAT))
+    block[124:136], block[156:157] = size, kind
+    block[148:156] = b" " * 8
+    block[148:156] = b"%06o\0 " % sum(block)
+    return bytes(block)
+
+
+NEGATIVE = b"\xff" * 10 + b"\xfe\x00"  # base-256, minus 512
+TURNS = {
+    "a file that ends before it begins": header(tarfile.REGTYPE, NEGATIVE),
+    "a folder that does": header(tarfile.DIRTYPE, NEGATIVE),
+    "extended headers in a circle": header(tarfile.XHDTYPE, NEGATIVE),
+    "long names in a circle": header(tarfile.GNUTYPE_LONGNAME, NEGATIVE),
+    "a chain of long names": header(tarfile.GNUTYPE_LONGNAME, b"%011o\0" % 0) * 5000,
+    "a sparse file": header(tarfile.GNUTYPE_SPARSE, b"%011o\0" % 0),
+    "a size beyond all numbers": header(tarfile.REGTYPE, b"\x80" + b"\xff" * 11),
+    "a device": header(tarfile.CHRTYPE, b"%011o\0" % 0),
+    "many folders": header(tarfile.DIRTYPE, b"%011o\0" % 0) * 30_000,
+}
+
+
+@pytest.mark.parametrize("start", TURNS.values(), ids=TURNS)
+def test_a_tar_that_leads_nowhere_is_refused_quickly(start: bytes) -> None:
+    began = time.monotonic()
+    with pytest.raises(PayloadError):
+        files(start + bytes(10_240))
+    assert time.monotonic() - began < 20
+
+
+def test_a_tar_cut_short_is_refused_wherever_it_was_cut() -> None:
+    whole = tarred({"a": bytes(600), "b": b"2"})
+    for length in (512 + 600, 512 + 1024, 512 + 1024 + 512, 512 + 1024 + 1024, len(tarred({"a": b""})) - 9000):
+        with pytest.raises(MalformedPayload):
+            files(whole[:length])
+
+
+def test_a_header_that_is_damaged_ends_no_tar_silently() -> None:
+    whole = bytearray(tarred({"a": b"1", "b": b"2"}))
+    whole[1024 + 3] ^= 1
+    with pytest.raises(MalformedPayload, match="cut short"):
+        files(bytes(whole))
+
+
+def test_a_tar_packed_in_pieces_is_read_to_its_end() -> None:
+    whole = tarred(HELD)
+    assert list(files(gzip.compress(whole[:700]) + gzip.compress(whole[700:]))) == list(HELD)
+    for broken in (gzip.compress(whole)[:-9], gzip.compress(whole)[:-4] + b"\0\0\0\1"):
+        with pytest.raises(MalformedPayload):
+            files(broken)
+
+
+@pytest.mark.parametrize("method", [zipfile.ZIP_BZIP2, zipfile.ZIP_LZMA])
+def test_a_method_that_knows_no_limit_is_refused(method: int) -> None:
+    whole = io.BytesIO()
+    with zipfile.ZipFile(whole, "w", method) as archive:
+        archive.writestr("a", bytes(200_000_000))
+    tracemalloc.start()
+    with pytest.raises(MalformedPayload, match="deflate"):
+        files(whole.getvalue())
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert peak < 10_000_000
+
+
+def test_a_directory_of_a_million_entries_is_refused_before_it_is_read() -> None:
+    one = packed({"a": b""})
+    entry = one[one.index(b"PK\x01\x02") : one.index(b"PK\x05\x06")]
+    tracemalloc.start()
+    with pytest.raises(TooLarge):
+        files(one[:31] + entry * 500_000 + one[one.index(b"PK\x05\x06") :])
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert peak < 50_000_000
+
+
+def test_entries_that_overlap_count_each_time() -> None:
+    whole = bytearray(deflated({str(each): bytes(1_000_000) for each in range(100)}))
+    places = [at for at in range(len(whole)) if whole[at : at + 4] == b"PK\x01\x02"]
+    for at in places:
+        whole[at + 42 : at + 46] = bytes(4)  # APPNOTE.TXT 4.3.12: where the local header begins
+    with pytest.raises(PayloadError):
+        files(bytes(whole))
+
+
+def test_zip64_is_read() -> None:
+    whole = io.BytesIO()
+    with zipfile.ZipFile(whole, "w") as archive, archive.open("a", "w", force_zip64=True) as file:
+        file.write(b"1")
+    assert files(whole.getvalue()) == {"a": b"1"}
+
+
+def test_a_colon_in_a_name_is_no_place_outside() -> None:
+    assert files(packed({"2020-01-31T12:00.dcm": b"1"})) == {"2020-01-31T12:00.dcm": b"1"}
+
+
+@pytest.mark.parametrize("pack", [packed, tarred])
+def test_files_may_stay_closed(pack: object) -> None:
+    assert files(pack(HELD), "one.dcm") == {"a/one.dcm": b"1", "b/two.dcm": b""}  # type: ignore[operator]
