@@ -22,7 +22,7 @@ def first_broken_limit(limits: Limits, recording: Recording, quality: Quality) -
         or _placement(recording)
         or _source(limits, recording)
         or _filters(limits, recording)
-        or _leads(limits, quality)
+        or _leads(limits, recording, quality)
     )
 
 
@@ -50,11 +50,6 @@ def _source(limits: Limits, recording: Recording) -> Abstention | None:
             "too-long",
             f"The model covers recordings of up to {limits.longest:g} s; this one has {waveform.seconds:.0f} s.",
         )
-    if waveform.seconds < limits.least_known * SECONDS:
-        return Abstention(
-            "too-short",
-            f"The model needs {limits.least_known:.0%} of {SECONDS} s; this recording has {waveform.seconds:.1f} s.",
-        )
     if waveform.fs < limits.least_fs:
         return Abstention(
             "sampling-too-low",
@@ -80,7 +75,7 @@ def _filters(limits: Limits, recording: Recording) -> Abstention | None:
     return None
 
 
-def _leads(limits: Limits, quality: Quality) -> Abstention | None:
+def _leads(limits: Limits, recording: Recording, quality: Quality) -> Abstention | None:
     if usable_windows(limits, quality):
         return None
     if not quality.windows:
@@ -88,6 +83,13 @@ def _leads(limits: Limits, quality: Quality) -> Abstention | None:
     window = quality.windows[0]
     bad = window.unusable(limits.leads, limits.least_known)
     missing = tuple(lead for lead in bad if lead not in window.flat)
+    seconds = recording.waveform.seconds
+    if seconds < limits.least_known * SECONDS and not window.unusable(
+        limits.leads, limits.least_known * seconds / SECONDS
+    ):
+        return Abstention(
+            "too-short", f"The model needs {limits.least_known:.0%} of {SECONDS} s; this recording has {seconds:.1f} s."
+        )
     if missing:
         return Abstention(
             "leads-missing",

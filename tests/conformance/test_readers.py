@@ -18,9 +18,9 @@ from ecg.canonical import canonicalise
 from ecg.errors import PayloadError, UnknownFormat
 from ecg.leads import LEADS
 from ecg.payload import Payload
-from ecg.ports import Reader
+from ecg.ports import Reader, Wrapper
 from ecg.recording import Recording
-from tests.golden.payloads import GOLDEN
+from tests.golden.payloads import GOLDEN, WRAPPED
 
 EXAMPLES = int(os.environ.get("FUZZ_EXAMPLES", "500"))
 FUZZ = settings(deadline=None, max_examples=EXAMPLES, suppress_health_check=list(HealthCheck), print_blob=True)
@@ -64,7 +64,7 @@ def test_no_golden_payload_is_left_without_a_reader() -> None:
 
 
 def test_each_has_a_row_among_the_formats_and_each_proof_is_there() -> None:
-    assert sorted(FORMATS) == sorted([*GOLDEN, *(each.name for each in WRAPPERS)])
+    assert sorted(FORMATS) == sorted([*GOLDEN, *WRAPPED]) and sorted(WRAPPED) == sorted(each.name for each in WRAPPERS)
     root = Path(__file__).parents[2]
     assert all(row.proofs and all((root / each).is_file() for each in row.proofs) for row in FORMATS.values())
 
@@ -168,6 +168,24 @@ def test_a_mutated_payload_is_refused_or_still_a_recording_within_time(reader: R
         mutate(mutated, draw)
     words = secrets(reader.read(payload))
     hold_to_contract(replace(payload, data=bytes(mutated) or b"\0"), words, limit)
+
+
+@pytest.mark.parametrize("wrapper", WRAPPERS, ids=lambda wrapper: wrapper.name)
+def test_a_wrapping_is_claimed_by_one_wrapper_and_comes_off(wrapper: Wrapper) -> None:
+    payload = WRAPPED[wrapper.name]()
+    assert [each.name for each in WRAPPERS if each.claims(payload)] == [wrapper.name]
+    inner = unwrapped(payload)
+    assert inner and payload not in inner
+
+
+@pytest.mark.parametrize("wrapper", WRAPPERS, ids=lambda wrapper: wrapper.name)
+@FUZZ
+@given(draw=st.data())
+def test_a_mutated_wrapping_is_refused_or_still_one(wrapper: Wrapper, draw: st.DataObject) -> None:
+    mutated = bytearray(WRAPPED[wrapper.name]().data)
+    for _ in range(draw.draw(st.integers(1, 4))):
+        mutate(mutated, draw)
+    hold_to_contract(Payload(bytes(mutated) or b"\0"), {"Example^Eve"}, limit=5)
 
 
 def mutate(data: bytearray, draw: st.DataObject) -> None:

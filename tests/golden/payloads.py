@@ -1,13 +1,19 @@
-"""One golden payload for each reader, found where its makers publish it: no recording is committed here."""
+"""One golden payload for each reader and wrapper, found where its makers publish it: no recording is committed here."""
 
+import base64
+import json
 from collections.abc import Callable
 from pathlib import Path
 from typing import Final
 
 from pydicom.data import get_testdata_file
+from pydicom.uid import EncapsulatedPDFStorage
 
+from adapters.archive import packed
 from ecg.payload import Payload
 from tests.golden.csv_files import table
+from tests.golden.dicom_files import square_wave, twelve_lead_dataset
+from tests.golden.dicom_files import to_bytes as dicom_bytes
 from tests.golden.fhir_files import observation, to_bytes
 from tests.golden.other_files import aecg, scp, sierra
 from tests.golden.wfdb_files import record
@@ -44,4 +50,29 @@ GOLDEN: Final[dict[str, Callable[[], Payload]]] = {
     "SCP-ECG": lambda: _sample_or("scp/Example.scp", scp),
     "CSV": _csv,
     "WFDB record": _wfdb_record,
+}
+
+
+def _archived() -> Payload:
+    return Payload(packed({"a/ecg.dcm": _dicom_waveform().data, "ecg.csv": table()}), "application/zip")
+
+
+def _encapsulated() -> Payload:
+    dataset = twelve_lead_dataset(square_wave(2.5))
+    del dataset.WaveformSequence
+    dataset.SOPClassUID = EncapsulatedPDFStorage
+    dataset.EncapsulatedDocument = b"%PDF-1.7\nnot much of a page.\n%%EOF"
+    return Payload(dicom_bytes(dataset), "application/dicom")
+
+
+def _attached() -> Payload:
+    form = {"contentType": "application/dicom", "data": base64.b64encode(_dicom_waveform().data).decode()}
+    made = {"resourceType": "DocumentReference", "status": "current", "content": [{"attachment": form}]}
+    return Payload(json.dumps(made).encode(), "application/fhir+json")
+
+
+WRAPPED: Final[dict[str, Callable[[], Payload]]] = {
+    "Archive (zip, tar)": _archived,
+    "DICOM document": _encapsulated,
+    "FHIR document": _attached,
 }

@@ -12,7 +12,7 @@ import pytest
 from adapters.csv.limbs import contradict
 from adapters.csv.reader import TableReader
 from adapters.readers import read
-from ecg.errors import AmbiguousPayload, MalformedPayload, UnknownFormat
+from ecg.errors import AmbiguousPayload, MalformedPayload, PayloadError, UnknownFormat
 from ecg.leads import LEADS, LIMB_FROM_I_II, LIMB_LEADS
 from ecg.payload import Declared, Payload
 from ecg.recording import Order, Patient, Recording
@@ -330,7 +330,7 @@ def test_times_that_disagree_are_refused() -> None:
 )
 def test_what_is_no_table_is_not_claimed(text: str) -> None:
     assert not TableReader().claims(Payload(text.encode()))
-    with pytest.raises(UnknownFormat):
+    with pytest.raises(PayloadError):
         read(Payload(text.encode()))
 
 

@@ -304,8 +304,8 @@ def test_a_file_of_another_name_is_no_part_of_the_record_and_not_passed_over() -
 
 
 def test_records_beside_another_ecg_are_all_read() -> None:
-    found = read_all(zipped(written("a") | {"b.dcm": GOLDEN["DICOM 12-lead ECG waveform"]().data} | written("c")))
-    assert [each.provenance.reader for each in found] == ["WFDB record", "DICOM 12-lead ECG waveform", "WFDB record"]
+    found = read_all(zipped(written("a") | {"b.dcm": GOLDEN["DICOM ECG waveform"]().data} | written("c")))
+    assert [each.provenance.reader for each in found] == ["WFDB record", "DICOM ECG waveform", "WFDB record"]
 
 
 def test_two_headers_of_one_signal_file_are_refused() -> None:
