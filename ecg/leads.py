@@ -15,6 +15,10 @@ LIMB_FROM_I_II: Final[NDArray[np.float64]] = np.array(
     [[1.0, 0.0], [0.0, 1.0], [-1.0, 1.0], [-0.5, -0.5], [1.0, -0.5], [-0.5, 1.0]]
 )
 
+# Cabrera's -aVR is aVR with its sign changed. Kligfield et al., Circulation 2007;115:1306.
+INVERTED_AVR: Final = "-aVR"
+_INVERTED: Final = re.compile(r"(?:LEAD[\s_:]*+)?(?:[-\u2212]\s*+AVR|AVR\s*+[-\u2212])")
+
 _BY_UPPER: Final = {
     **{lead.upper(): lead for lead in LEADS},
     # How Romance languages name the limb leads: 'derivação II' is DII or D2.
@@ -31,6 +35,11 @@ def lead_name(label: str) -> str | None:
     """
     match = _LABEL.fullmatch(label.replace("\0", " ").strip().upper())
     return _BY_UPPER[match.group(1)] if match else None
+
+
+def signed_lead_name(label: str) -> str | None:
+    """Return what `lead_name` does, and INVERTED_AVR for a label of aVR with its sign changed."""
+    return INVERTED_AVR if _INVERTED.fullmatch(label.replace("\0", " ").strip().upper()) else lead_name(label)
 
 
 def derive_limb_leads(signal: NDArray[np.float32]) -> tuple[NDArray[np.float32], tuple[str, ...]]:

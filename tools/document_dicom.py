@@ -16,7 +16,6 @@ from adapters.dicom.codes import (
     EXPLICIT_LITTLE,
     IMPLICIT_LITTLE,
     KEY_OBJECT_SELECTION,
-    OTHER_LEAD_BY_NUMBER,
     PLACEMENTS,
     SAMPLE_KINDS,
     SECONDARY_CAPTURE,
@@ -28,6 +27,7 @@ from adapters.dicom.commitment import PUSH_MODEL
 from adapters.dicom.listener import VERIFICATION
 from adapters.dicom.results import encapsulated_pdf, secondary_capture
 from adapters.dicom.tls import CIPHERS
+from adapters.leads import OTHER_LEAD_BY_NUMBER
 from ecg.recording import STANDARD
 from service.api.dicomweb import ANSWERS, BODY_SECONDS, DICOM_JSON
 from service.api.multipart import MOST_PARTS

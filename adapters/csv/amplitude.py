@@ -5,7 +5,7 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
-from adapters.csv.columns import MILLIVOLT_PER_UNIT
+from adapters.voltage import MILLIVOLT_PER_UNIT
 
 # The height of a lead is its peak to peak without the outermost thousandth at either end. The median over the leads of
 # a surface ECG is within these; a wider range would take steps of 5 microvolt or tenths of a millivolt for units.

@@ -7,11 +7,11 @@ from typing import Final, Literal
 
 from adapters.csv.layout import Layout
 from adapters.csv.statements import bare, is_statement
+from adapters.voltage import MILLIVOLT_PER_UNIT
 from ecg.errors import MalformedPayload
-from ecg.leads import LEADS, lead_name
+from ecg.leads import INVERTED_AVR, LEADS, lead_name, signed_lead_name
 
-# Millivolt per unit (UCUM), and how else tables write the units.
-MILLIVOLT_PER_UNIT: Final = {"nV": 1e-6, "uV": 1e-3, "mV": 1.0, "V": 1e3}
+# How else than UCUM tables write the units.
 _UNITS: Final = {
     **{"nv": "nV", "uv": "uV", "mv": "mV", "v": "V", "\u00b5v": "uV", "\u03bcv": "uV"},
     **{"nanovolt": "nV", "microvolt": "uV", "millivolt": "mV", "volt": "V"},
@@ -32,8 +32,6 @@ MAX_NAME: Final = 80  # characters
 _BRACKETED: Final = re.compile(r"(?P<label>[^\[\]()]*?)[\s_]*[\[(]\s*(?P<unit>[^\[\]()]*?)\s*[\])]\s*")
 _SUFFIXED: Final = re.compile(r"(?P<label>.*?)\s*[_/]\s*(?P<unit>[A-Za-z\u00b5\u03bc]+)\s*")
 _ECG: Final = re.compile(r"(?:ecg|ekg)[\s_:]+", re.IGNORECASE)
-# Cabrera's -aVR is aVR with its sign changed. Kligfield et al., Circulation 2007;115:1306.
-_INVERTED_AVR: Final = re.compile(r"(?:LEAD[\s_:]*)?(?:[-\u2212]\s*AVR|AVR\s*[-\u2212])", re.IGNORECASE)
 # Right-sided and posterior leads: known, and none of the twelve.
 _FURTHER: Final = re.compile(r"V[3-6]R|V[789]", re.IGNORECASE)
 
@@ -69,7 +67,7 @@ def unit_of(text: str) -> str | None:
 def lead_of(label: str) -> tuple[str, int] | None:
     """Return the lead that a label means, and the sign of its samples; None where it means none."""
     text = _ECG.sub("", label.strip(), count=1)
-    if _INVERTED_AVR.fullmatch(text):
+    if signed_lead_name(text) == INVERTED_AVR:
         return "aVR", -1
     if "(" in text:  # 'I (filtered)' is not what the recorder had
         return None

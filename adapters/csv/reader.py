@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from adapters.csv import text
 from adapters.csv.amplitude import MAX_SAMPLES, unit_by_amplitude
 from adapters.csv.clock import Clock
-from adapters.csv.columns import MILLIVOLT_PER_UNIT, Column, column, columns, lead_of, ordered, unit_of
+from adapters.csv.columns import Column, column, columns, lead_of, ordered, unit_of
 from adapters.csv.layout import Layout, layout
 from adapters.csv.limbs import contradict
 from adapters.csv.moments import stamp
@@ -19,6 +19,7 @@ from adapters.csv.numbers import along, numbers
 from adapters.csv.statements import Statements, stated
 from adapters.declared import agreed_order, agreed_patient, agreed_time
 from adapters.pages import page_kind
+from adapters.voltage import MILLIVOLT_PER_UNIT, UNITS
 from ecg.errors import AmbiguousPayload, MalformedPayload, PayloadError, UnknownFormat
 from ecg.leads import LEADS
 from ecg.payload import Declared, Payload
@@ -215,7 +216,7 @@ def _units(table: Table, places: Sequence[int], declared: Declared) -> tuple[lis
     of_all = set()
     for word in (each for each in (table.said.unit, declared.unit) if each):
         if (unit := unit_of(word)) is None:
-            raise MalformedPayload(f"The unit that is stated or declared is none of {', '.join(MILLIVOLT_PER_UNIT)}.")
+            raise MalformedPayload(f"The unit that is stated or declared is none of {UNITS}.")
         of_all.add(unit)
     said = [table.columns[at].unit for at in places]
     if len(of_all | {each for each in said if each}) > (1 if of_all else len(MILLIVOLT_PER_UNIT)):

@@ -7,30 +7,19 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Final
 
-from adapters.dicom.codes import (
-    INVERTED_AVR,
-    LEAD_BY_NUMBER,
-    LEAD_SCHEMES,
-    MILLIVOLT_PER_UNIT,
-    NOT_MEASURED,
-    OTHER_LEAD_BY_NUMBER,
-    VAGUE_LEADS,
-)
+from adapters.dicom.codes import LEAD_SCHEMES, NOT_MEASURED, VAGUE_LEADS
 from adapters.dicom.elements import Item
+from adapters.leads import LEAD_BY_NUMBER, OTHER_LEAD_BY_NUMBER
+from adapters.voltage import MILLIVOLT_PER_UNIT, checked_step, millivolt_per, ucum
 from ecg.errors import AmbiguousPayload, MalformedPayload
-from ecg.leads import LEADS, lead_name
+from ecg.leads import INVERTED_AVR, LEADS, signed_lead_name
 from ecg.payload import Declared
 from ecg.recording import Filters
 
-# One step of a recorder is some microvolt (IEC 60601-2-25 asks for 5 or finer); beyond these the gain must be wrong.
-MIN_STEP: Final = 1e-7  # mV
-MAX_STEP: Final = 10.0  # mV
-_INVERTED_AVR: Final = re.compile(r"(?:LEAD[\s_:]*)?[-\u2212]\s*AVR", re.IGNORECASE)
 # Labels of leads that are well known and none of the twelve.
 _OTHER: Final = re.compile(
     r"(?:LEAD[\s_:]*)?(?:V[1-9]R|V[789]|[XYZ]|D(?:I{1,3}|AV[RLF]|V[1-6])|ES|AS|AI)", re.IGNORECASE
 )
-_MICRO: Final = re.compile("[\u00b5\u03bc]V")  # the micro sign and mu stand in texts for UCUM's u
 
 
 @dataclass(frozen=True)
@@ -137,7 +126,7 @@ def _is_twelve(lead: str) -> bool:
 
 def _is_other_signal(item: Item) -> bool:
     unit = item.first("ChannelSensitivityUnitsSequence").text("CodeValue")
-    return unit is not None and _ucum(unit) not in MILLIVOLT_PER_UNIT
+    return unit is not None and ucum(unit) not in MILLIVOLT_PER_UNIT
 
 
 def _lead(item: Item, declared: str | None) -> str:
@@ -148,33 +137,29 @@ def _lead(item: Item, declared: str | None) -> str:
     source = item.first("ChannelSourceSequence")
     number = code_number(source, LEAD_SCHEMES)
     texts = [text for text in (source.text("CodeMeaning"), item.text("ChannelLabel")) if text]
-    said = {name for text in texts if (name := _by_text(text))}
+    said = {name for text in texts if (name := signed_lead_name(text))}
     if number is not None and number not in VAGUE_LEADS and number not in LEAD_BY_NUMBER:
-        free = next((text for text in reversed(texts) if not _by_text(text)), f"MDC 2:{number}")
+        free = next((text for text in reversed(texts) if not signed_lead_name(text)), f"MDC 2:{number}")
         return _undeclared(OTHER_LEAD_BY_NUMBER.get(number, free), declared)
     names = said | ({LEAD_BY_NUMBER[number]} if number in LEAD_BY_NUMBER else set())
     if len(names) > 1:
         raise MalformedPayload(f"A channel is called {' and '.join(sorted(names))} at once.")
     name = next(iter(names), None)
-    if declared and name and _by_text(declared) != name:
+    if declared and name and signed_lead_name(declared) != name:
         raise MalformedPayload(f"A channel that the file calls {name} was declared to be another lead.")
     label = next(reversed(texts), None)
     if name is None and label and _OTHER.fullmatch(label.strip()):
         return _undeclared(label, declared)
-    name = name or (_by_text(declared) or declared if declared else label)
+    name = name or (signed_lead_name(declared) or declared if declared else label)
     if name is None:
         raise AmbiguousPayload("A channel does not say which lead it is.", declare=("leads",))
     return name
 
 
 def _undeclared(name: str, declared: str | None) -> str:
-    if declared and _by_text(declared):
+    if declared and signed_lead_name(declared):
         raise MalformedPayload("A channel that the file calls another lead was declared to be one of the twelve.")
     return name
-
-
-def _by_text(text: str) -> str | None:
-    return INVERTED_AVR if _INVERTED_AVR.fullmatch(text.strip()) else lead_name(text)
 
 
 def _scale(item: Item, declared: str | None) -> tuple[float, float]:
@@ -183,30 +168,11 @@ def _scale(item: Item, declared: str | None) -> tuple[float, float]:
     PS3.3 C.10.9.1.4.2; Channel Baseline is the 'offset of encoded sample value 0 from actual 0' in that unit.
     """
     sensitivity = item.number("ChannelSensitivity")
-    unit = _unit(item.first("ChannelSensitivityUnitsSequence").text("CodeValue"), declared)
+    unit = millivolt_per(item.first("ChannelSensitivityUnitsSequence").text("CodeValue"), declared)
     if sensitivity is None:
         if declared is None or item.items("ChannelSensitivityUnitsSequence"):
             raise AmbiguousPayload("A channel has no sensitivity: its samples are in no unit.", declare=("unit",))
         sensitivity = 1.0  # samples that the sender says are in the unit itself
     correction, baseline = item.number("ChannelSensitivityCorrectionFactor"), item.number("ChannelBaseline") or 0.0
     step = sensitivity * (1.0 if correction is None else correction) * unit
-    if not MIN_STEP <= step <= MAX_STEP:
-        raise MalformedPayload(f"{step:g} mV for one step of a sample is not between {MIN_STEP:g} and {MAX_STEP:g} mV.")
-    return step, baseline * unit
-
-
-def _unit(code: str | None, declared: str | None) -> float:
-    """Return the mV in one unit."""
-    allowed = ", ".join(MILLIVOLT_PER_UNIT)
-    code = _ucum(code) if code else None
-    if code and declared and code != declared:
-        raise MalformedPayload("The declared unit and the file's disagree.")
-    if not (code or declared):
-        raise AmbiguousPayload(f"The samples have no unit; it may be one of {allowed}.", declare=("unit",))
-    if (unit := MILLIVOLT_PER_UNIT.get(code or declared or "")) is None:
-        raise MalformedPayload(f"The unit of a channel is none of {allowed} (UCUM).")
-    return unit
-
-
-def _ucum(code: str) -> str:
-    return _MICRO.sub("uV", code)
+    return checked_step(max(step, 0.0)), baseline * unit  # a gain has no sign

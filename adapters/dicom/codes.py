@@ -2,6 +2,7 @@
 
 from typing import Final
 
+from adapters.leads import PLACEMENT_BY_NUMBER
 from ecg.leads import LEADS
 from ecg.recording import STANDARD
 
@@ -43,28 +44,10 @@ EXPLICIT_BIG: Final = "1.2.840.10008.1.2.2"
 JPEG_BASELINE: Final = "1.2.840.10008.1.2.4.50"  # PS3.5 A.4.1; of a document's picture only
 TRANSFER_SYNTAXES: Final = (IMPLICIT_LITTLE, EXPLICIT_LITTLE, DEFLATED_LITTLE, EXPLICIT_BIG)
 
-# PS3.3 C.10.9.1.4.2 asks for UCUM in Channel Sensitivity Units.
-# Millivolt per unit. UCUM is case-sensitive: MV is megavolt.
-MILLIVOLT_PER_UNIT: Final = {"nV": 1e-6, "uV": 1e-3, "mV": 1.0, "V": 1e3}
-
-# PS3.16 CID 3001, ECG Leads: MDC codes 2:n, of which 131072 + n is another way to write. SCP-ECG (EN 1064, 5.6.3)
-# numbers the same leads alike, as 5.6.3-9-n.
+# PS3.16 CID 3001, ECG Leads: MDC codes 2:n, of which 131072 + n is another way to write; SCP-ECG writes 5.6.3-9-n.
 LEAD_SCHEMES: Final = {"MDC": (("2:", 0), ("", -131072)), "SCPECG": (("5.6.3-9-", 0),)}
-LEAD_BY_NUMBER: Final = {
-    **{1: "I", 2: "II", 61: "III", 62: "aVR", 63: "aVL", 64: "aVF", 65: "-aVR"},
-    **{3: "V1", 4: "V2", 5: "V3", 6: "V4", 7: "V5", 8: "V6"},
-}
-# Leads of other places, and what was calculated from them (d): never one of the twelve, whatever a text beside says.
-OTHER_LEAD_BY_NUMBER: Final = {
-    **{9: "V7", 66: "V8", 67: "V9", 10: "V2R", 11: "V3R", 12: "V4R", 13: "V5R", 14: "V6R", 15: "V7R"},
-    **{68: "V8R", 69: "V9R", 16: "X", 17: "Y", 18: "Z", 131: "ES", 132: "AS", 133: "AI"},
-    **{31: "dI", 32: "dII", 111: "dIII", 112: "daVR", 113: "daVL", 114: "daVF"},
-    **{33: "dV1", 34: "dV2", 35: "dV3", 36: "dV4", 37: "dV5", 38: "dV6"},
-}
 # Unspecified, chest and precordial lead: these leave it to the text.
 VAGUE_LEADS: Final = frozenset({0, 86, 87})
-# Cabrera's -aVR is aVR with its sign changed. Kligfield et al., Circulation 2007;115:1306.
-INVERTED_AVR: Final = "-aVR"
 
 # PS3.3 C.10.9: terms of Channel Status that say the channel recorded no patient.
 NOT_MEASURED: Final = frozenset({"DISCONNECTED", "INVALID", "TEST DATA"})
@@ -76,11 +59,10 @@ BEAT_LABELS: Final = ("MEDIAN", "BEAT", "TEMPLATE")
 # on, as 5.4.5-33-1-n. The systems that are not here leave the electrodes of the twelve leads open.
 PLACEMENT_SCHEMES: Final = {"MDC": (("10:", 0),), "SCPECG": (("5.4.5-33-1-", 11264),)}
 PLACEMENTS: Final = {
-    **dict.fromkeys((11265, 11286, 11287, 11288, 11289, 11290, 11291, 11292), STANDARD),
-    **dict.fromkeys((11266, 11267), "Mason-Likar"),
-    **dict.fromkeys((11269, 11283), "Frank"),
-    **{11268: "electrode pad", 11270: "non-standard", 11271: "limb leads on the back", 11284: "EASI"},
-    **{11272: "one intercostal space higher", 11285: "fewer chest leads"},
+    **{11264 + number: placement for number, placement in PLACEMENT_BY_NUMBER.items()},
+    **dict.fromkeys((11286, 11287, 11288, 11289, 11290, 11291, 11292), STANDARD),
+    **{11271: "limb leads on the back", 11272: "one intercostal space higher", 11283: "Frank", 11284: "EASI"},
+    11285: "fewer chest leads",
 }
 # Of these systems the leads were calculated from others, not measured.
 DERIVED: Final[dict[str, tuple[str, ...]]] = {

@@ -16,10 +16,11 @@ from adapters.dicom.elements import Item, is_part10, parse
 from adapters.dicom.groups import Group, chosen
 from adapters.dicom.samples import MAX_CHANNELS, samples
 from adapters.dicom.timeline import Strip, aligned
+from adapters.leads import placement_notes
 from ecg.errors import MalformedPayload, UnknownFormat
 from ecg.leads import LEADS
 from ecg.payload import Declared, Payload
-from ecg.recording import STANDARD, Provenance, Recording, Waveform
+from ecg.recording import Provenance, Recording, Waveform
 
 
 @dataclass(frozen=True)
@@ -62,7 +63,7 @@ class WaveformReader:
                 reader=self.name,
                 series_uid=item.text("SeriesInstanceUID"),
                 instance_uid=item.text("SOPInstanceUID"),
-                notes=notes + remarks + _placed(placement) + doubts,
+                notes=notes + remarks + placement_notes(placement) + doubts,
                 class_uid=item.text("SOPClassUID"),
             ),
             patient=agreed_patient(context.patient(item), declared.patient),
@@ -130,12 +131,6 @@ def _waveform(read: Sequence[Channels], kinds: tuple[str, ...]) -> tuple[Wavefor
     if passed:
         notes.append(f"{passed} channel{'s' if passed > 1 else ''} of other signals than an ECG's left out.")
     return Waveform(placed.signal, placed.leads, fs), tuple(notes)
-
-
-def _placed(placement: str | None) -> tuple[str, ...]:
-    if placement in (None, STANDARD):
-        return ()
-    return (f"The electrodes were not at the standard places: {placement}.",)
 
 
 def _leads_by_channel(read: Sequence[Channels]) -> Mapping[tuple[int, int], str]:

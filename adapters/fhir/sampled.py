@@ -11,29 +11,17 @@ from numpy.typing import NDArray
 
 from adapters.fhir.codes import UCUM, Json
 from adapters.fhir.timing import frequency, number
+from adapters.leads import ELECTRIC_POTENTIAL, LEAD_BY_NUMBER, potential
+from adapters.voltage import MILLIVOLT_PER_UNIT, checked_step, millivolt_per, ucum
 from ecg.errors import AmbiguousPayload, MalformedPayload
-from ecg.leads import LEADS, lead_name
+from ecg.leads import INVERTED_AVR, LEADS, lead_name
 from ecg.payload import Declared
 
 # ISO/IEEE 11073-10101, by its URN and by the OID that R4's own ECG example has.
 MDC: Final = frozenset({"urn:iso:std:iso:11073:10101", "urn:oid:2.16.840.1.113883.6.24"})
-ELECTRIC_POTENTIAL: Final = 131328  # MDC_ECG_ELEC_POTL; that of a lead is this and the lead's number, below 256
-_NUMBERS: Final = {
-    **{1: "I", 2: "II", 61: "III", 62: "aVR", 63: "aVL", 64: "aVF", 65: "-aVR"},
-    **{3: "V1", 4: "V2", 5: "V3", 6: "V4", 7: "V5", 8: "V6"},
-}
-LEAD_BY_CODE: Final = {str(ELECTRIC_POTENTIAL + number): lead for number, lead in _NUMBERS.items()}
-# Cabrera's -aVR is aVR with its sign changed. Kligfield et al., Circulation 2007;115:1306.
-INVERTED_AVR: Final = "-aVR"
+LEAD_BY_CODE: Final = {str(ELECTRIC_POTENTIAL + number): lead for number, lead in LEAD_BY_NUMBER.items()}
 _REFERENCE_ID: Final = re.compile(r"MDC_ECG_(?:ELEC_POTL|LEAD)_", re.IGNORECASE)
 
-# Millivolt per unit. UCUM is case-sensitive: MV is megavolt. The micro sign and mu stand in texts for UCUM's u.
-MILLIVOLT_PER_UNIT: Final = {"nV": 1e-6, "uV": 1e-3, "mV": 1.0, "V": 1e3}
-_MICRO: Final = re.compile("[\u00b5\u03bc]V")
-
-# One step of a recorder is some microvolt; beyond these the gain must be wrong.
-MIN_STEP: Final = 1e-7  # mV
-MAX_STEP: Final = 10.0  # mV
 MAX_SAMPLES: Final = 8_000_000  # of one SampledData: an hour at 2000 Hz
 
 # Decimals (R4 datatypes.html#decimal) and E, U, L, separated by spaces. Possessive: nothing is ever tried again.
@@ -132,7 +120,7 @@ def standard(label: str) -> str:
 
 def _named(concept: Json) -> Iterator[str]:
     """Yield each lead that a concept's codes name; where they name none, those of its texts."""
-    codes = [code for code in _mdc_codes(concept) if 0 < _leadnumber(code) < 256]
+    codes = [code for code in _mdc_codes(concept) if potential(code)]
     yield from (LEAD_BY_CODE.get(code, f"MDC {code}") for code in codes)
     if all(code in LEAD_BY_CODE for code in codes):  # other leads have texts that look like one of the twelve
         texts = [concept.get("text"), *(each.get("display") for each in concept.get("coding", ()))]
@@ -145,10 +133,6 @@ def _mdc_codes(concept: Json) -> list[str]:
     return [each["code"] for each in concept.get("coding", ()) if each.get("system") in MDC and "code" in each]
 
 
-def _leadnumber(code: str) -> int:
-    return int(code) - ELECTRIC_POTENTIAL if re.fullmatch(r"[0-9]{1,9}", code) else 0
-
-
 def _scale(sampled: Json, declared: str | None) -> tuple[float, float]:
     """Return mV for one step of a sample, and the mV of the raw value 0."""
     unit = _unit(sampled["origin"], declared)
@@ -156,24 +140,17 @@ def _scale(sampled: Json, declared: str | None) -> tuple[float, float]:
     limits = [number(sampled, each) for each in ("lowerLimit", "upperLimit") if each in sampled]
     if limits != sorted(limits):
         raise MalformedPayload("The lower limit of a SampledData is above the upper one.")
-    if not MIN_STEP <= abs(step) <= MAX_STEP:
-        raise MalformedPayload(f"{step:g} mV for one step of a sample is not between {MIN_STEP:g} and {MAX_STEP:g} mV.")
-    return step, unit * number(sampled["origin"], "value")
+    return checked_step(step), unit * number(sampled["origin"], "value")
 
 
 def _unit(origin: Json, declared: str | None) -> float:
     """Return the mV in the unit of a Quantity: by its UCUM code, else its text, else as declared."""
-    allowed = ", ".join(MILLIVOLT_PER_UNIT)
     coded = origin.get("code") if origin.get("system", UCUM) == UCUM else None
-    text = _MICRO.sub("uV", origin.get("unit", "")) or None
+    text = ucum(origin.get("unit", "")) or None
     said = {each for each in (coded, text if coded is None or text in MILLIVOLT_PER_UNIT else None) if each}
-    if len(said | ({declared} if declared else set())) > 1:
-        raise MalformedPayload("The units of one SampledData, or it and the declared one, disagree.")
-    if not (said or declared):
-        raise AmbiguousPayload(f"The samples have no unit; it may be one of {allowed}.", declare=("unit",))
-    if (unit := MILLIVOLT_PER_UNIT.get(next(iter(said), declared or ""))) is None:
-        raise MalformedPayload(f"The unit of a lead is none of {allowed} (UCUM).")
-    return unit
+    if len(said) > 1:
+        raise MalformedPayload("The units of one SampledData disagree.")
+    return millivolt_per(next(iter(said), None), declared)
 
 
 def _values(data: object) -> NDArray[np.float64]:

@@ -10,18 +10,16 @@ from xml.etree.ElementTree import Element
 import numpy as np
 from numpy.typing import NDArray
 
-from adapters.hl7v3.codes import INVERTED_AVR, MDC, MILLIVOLT_PER_UNIT, TIMES, UNITS_PER_SECOND, lead_of
+from adapters.hl7v3.codes import MDC, TIMES, UNITS_PER_SECOND, lead_of
 from adapters.hl7v3.times import moment
 from adapters.markup import attribute
 from adapters.periods import frequency
+from adapters.voltage import checked_step, millivolt_per
 from ecg.errors import AmbiguousPayload, MalformedPayload, TooLarge
-from ecg.leads import LEADS, lead_name
+from ecg.leads import INVERTED_AVR, LEADS, lead_name
 from ecg.payload import Declared
 from ecg.recording import Waveform
 
-# One step of a recorder is some microvolt; beyond these the gain must be wrong.
-MIN_STEP: Final = 1e-7  # mV
-MAX_STEP: Final = 10.0  # mV
 MAX_LEADS: Final = 64
 MAX_SETS: Final = 64
 MAX_SAMPLES: Final = 8_000_000  # of one lead: an hour at 2000 Hz
@@ -172,29 +170,15 @@ def _values(value: Element | None, declared: Declared) -> NDArray[np.float64]:
     if (value.get(_TYPE) or "SLIST_PQ").rpartition(":")[2] != "SLIST_PQ":
         raise MalformedPayload("The samples of a lead are no SLIST_PQ.")
     scale, unit = attribute(value, "value", "{*}scale"), attribute(value, "unit", "{*}scale")
-    step = _number(scale, "The scale of a lead") * _unit(unit, declared)
-    if not MIN_STEP <= abs(step) <= MAX_STEP:
-        raise MalformedPayload(f"{step:g} mV for one step of a sample is not between {MIN_STEP:g} and {MAX_STEP:g} mV.")
+    step = checked_step(_number(scale, "The scale of a lead") * millivolt_per(unit, declared.unit))
     origin = _number(attribute(value, "value", "{*}origin") or "0", "The origin of a lead")
-    origin *= _unit(attribute(value, "unit", "{*}origin") or unit, declared)
+    origin *= millivolt_per(attribute(value, "unit", "{*}origin") or unit, declared.unit)
     digits = value.findtext("{*}digits", "")
     if len(digits) > 24 * MAX_SAMPLES:
         raise TooLarge(f"A lead holds more than {MAX_SAMPLES} samples.")
     if not _DIGITS.fullmatch(digits):
         raise MalformedPayload("The digits of a lead are no numbers separated by spaces.")
     return np.fromstring(digits, sep=" ") * step + origin
-
-
-def _unit(unit: str | None, declared: Declared) -> float:
-    """Return the mV in one unit."""
-    allowed = "nV, uV, mV, V"
-    if unit and declared.unit and MILLIVOLT_PER_UNIT.get(unit) != MILLIVOLT_PER_UNIT.get(declared.unit):
-        raise MalformedPayload("The declared unit and the file's disagree.")
-    if not (unit or declared.unit):
-        raise AmbiguousPayload(f"The samples have no unit; it may be one of {allowed}.", declare=("unit",))
-    if (per := MILLIVOLT_PER_UNIT.get(unit or declared.unit or "")) is None:
-        raise MalformedPayload(f"The unit of a lead is none of {allowed} (UCUM).")
-    return per
 
 
 def _number(written: str | None, what: str) -> float:

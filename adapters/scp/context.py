@@ -4,7 +4,8 @@ from dataclasses import dataclass, field
 from datetime import date, datetime, timedelta, timezone
 from typing import Final
 
-from adapters.scp.codes import DERIVED, ENCODINGS, NO_ZONE, NOTCHES, PLACEMENTS, SEX, UNDEFINED, YEARS
+from adapters.leads import FRANK, PLACEMENT_BY_NUMBER
+from adapters.scp.codes import ENCODINGS, NO_ZONE, NOTCHES, SEX, UNDEFINED, YEARS
 from adapters.scp.sections import Section
 from ecg.errors import MalformedPayload, UnknownFormat
 from ecg.recording import Device, Filters, Patient, Study
@@ -102,16 +103,16 @@ def study(held: Tags) -> Study:
     return Study(referring_physician=held.text(20))
 
 
-def placement(held: Tags) -> tuple[str, ...]:
-    """Return a note where the electrodes were placed otherwise than is standard (tag 33).
+def placement(held: Tags) -> str | None:
+    """Return how the electrodes were placed (tag 33), None where the record does not say.
 
     Raises:
         UnknownFormat: the leads were derived from others than the twelve.
     """
-    code = held.section(33, 2).u8(0)
-    if code == DERIVED:
+    said = PLACEMENT_BY_NUMBER.get(held.section(33, 2).u8(0))
+    if said == FRANK:
         raise UnknownFormat("Leads derived from Frank's are none of the twelve.")
-    return (PLACEMENTS[code],) if code in PLACEMENTS else ()
+    return said
 
 
 def statements(sections: dict[int, Section], held: Tags) -> tuple[str, ...]:

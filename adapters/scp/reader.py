@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 
 from adapters.declared import agreed_order, agreed_patient
+from adapters.leads import placement_notes
 from adapters.scp import context
 from adapters.scp.sections import is_record, sections
 from adapters.scp.signals import waveform
@@ -31,14 +32,13 @@ class ScpReader:
         """
         held, declared = sections(payload.data), payload.declared
         fields = context.tags(held)
-        notes = context.placement(fields)
+        placement = context.placement(fields)
         samples = waveform(held, declared)
-        if 5 in held:
-            notes = ("The reference beats were left out.", *notes)
+        notes = ("The reference beats were left out.",) if 5 in held else ()
         acquired_at, doubts = context.acquired_at(fields)
         recording = Recording(
             waveform=samples,
-            provenance=Provenance(self.name, notes=notes + doubts),
+            provenance=Provenance(self.name, notes=notes + placement_notes(placement) + doubts),
             patient=agreed_patient(context.patient(fields), declared.patient),
             order=agreed_order(Order(), declared.order),
             acquired_at=acquired_at,
@@ -46,5 +46,6 @@ class ScpReader:
             device=context.device(fields),
             statements=context.statements(held, fields),
             study=context.study(fields),
+            placement=placement,
         )
         return (recording,)

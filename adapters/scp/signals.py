@@ -7,12 +7,13 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
+from adapters.leads import place
 from adapters.periods import frequency
-from adapters.scp.codes import INVERTED_AVR, lead_of, place
+from adapters.scp.codes import lead_of
 from adapters.scp.huffman import decoded, tables
 from adapters.scp.sections import Section
 from ecg.errors import AmbiguousPayload, MalformedPayload, TooLarge, UnknownFormat
-from ecg.leads import LEADS, lead_name
+from ecg.leads import INVERTED_AVR, LEADS, lead_name
 from ecg.payload import Declared
 from ecg.recording import Waveform
 

@@ -5,8 +5,9 @@ from datetime import date, datetime
 from typing import Final
 from xml.etree.ElementTree import Element
 
+from adapters.leads import MASON_LIKAR, OTHER_PLACES
 from adapters.markup import attribute, text
-from ecg.recording import PRIORITIES, Device, Filters, Order, Patient, Priority
+from ecg.recording import PRIORITIES, STANDARD, Device, Filters, Order, Patient, Priority
 
 MAX_STATEMENTS: Final = 200
 _GENERAL: Final = "{*}patient/{*}generalpatientdata"
@@ -94,13 +95,12 @@ def filters(root: Element) -> Filters:
     )
 
 
-def placement(root: Element) -> tuple[str, ...]:
-    """Return a note where the electrodes were placed otherwise than is standard."""
-    said = (text(root, f"{_SIGNALS}/{{*}}electrodeplacement") or "STD").upper()
-    if said in ("STD", "STANDARD"):
-        return ()
-    mason = "MASON" in said or said == "ML"
-    return ("Electrodes placed by Mason-Likar." if mason else "Electrodes not placed as is standard.",)
+def placement(root: Element) -> str | None:
+    """Return how the electrodes were placed, None where the document does not say."""
+    said = (text(root, f"{_SIGNALS}/{{*}}electrodeplacement") or "").upper()
+    if said in ("", "STD", "STANDARD"):
+        return STANDARD if said else None
+    return MASON_LIKAR if "MASON" in said or said == "ML" else OTHER_PLACES
 
 
 def statements(root: Element) -> tuple[str, ...]:

@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from adapters.declared import agreed_order, agreed_patient
+from adapters.leads import placement_notes
 from adapters.markup import parsed, root_name, text
 from adapters.sierra import context
 from adapters.sierra.signals import waveform
@@ -41,14 +42,16 @@ class SierraReader:
             raise UnknownFormat(f"This Philips document is not one of version {', '.join(VERSIONS)}.")
         samples, notes = waveform(root, declared)
         acquired_at, doubts = context.acquired_at(root)
+        placement = context.placement(root)
         recording = Recording(
             waveform=samples,
-            provenance=Provenance(self.name, notes=notes + context.placement(root) + doubts),
+            provenance=Provenance(self.name, notes=notes + placement_notes(placement) + doubts),
             patient=agreed_patient(context.patient(root), declared.patient),
             order=agreed_order(context.order(root), declared.order),
             acquired_at=acquired_at,
             filters=context.filters(root),
             device=context.device(root),
             statements=context.statements(root),
+            placement=placement,
         )
         return (recording,)

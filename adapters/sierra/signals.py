@@ -11,14 +11,12 @@ from numpy.typing import NDArray
 
 from adapters.markup import attribute, text
 from adapters.sierra.xli import decoded
+from adapters.voltage import checked_step
 from ecg.errors import MalformedPayload, UnknownFormat
 from ecg.leads import LEADS, LIMB_LEADS, lead_name
 from ecg.payload import Declared
 from ecg.recording import Waveform
 
-# One step of a recorder is some microvolt; beyond these the gain must be wrong.
-MIN_STEP: Final = 1e-7  # mV
-MAX_STEP: Final = 10.0  # mV
 MAX_LEADS: Final = 64
 MAX_SAMPLES: Final = 8_000_000  # of one lead: an hour at 2000 Hz
 
@@ -46,8 +44,9 @@ def waveform(root: Element, declared: Declared) -> tuple[Waveform, tuple[str, ..
     )
     duration = _agreed("duration", attribute(waves, "durationperchannel"))
     _check_coding(signals, waves)
-    if not MIN_STEP <= step / 1000 <= MAX_STEP or not 0 < fs <= 100_000:
-        raise MalformedPayload(f"A resolution of {step:g} uV at {fs:g} Hz is none of a recorder.")
+    checked_step(max(step, 0.0) / 1000)
+    if not 0 < fs <= 100_000:
+        raise MalformedPayload(f"{fs:g} Hz is the sampling frequency of no recorder.")
     if declared.fs not in (None, fs) or declared.unit not in (None, "uV"):
         raise MalformedPayload("The declared sampling frequency or unit and the file's disagree.")
     labels = _labels(signals, waves, declared)

@@ -7,28 +7,25 @@ from typing import Any, Final
 import numpy as np
 from numpy.typing import NDArray
 
+from adapters.voltage import MILLIVOLT_PER_UNIT, UNITS, ucum
 from adapters.wfdb.header import Signal
 from adapters.wfdb.samples import invalid, lowest
 from ecg.errors import AmbiguousPayload, MalformedPayload
-from ecg.leads import LEADS, lead_name
+from ecg.leads import INVERTED_AVR, LEADS, signed_lead_name
 from ecg.payload import Declared
 
 # header(5): "If the units field is absent, the physical unit may be assumed to be one millivolt."
 DEFAULT_UNIT: Final = "mV"
-MILLIVOLT_PER_UNIT: Final = {"nV": 1e-6, "uV": 1e-3, "mV": 1.0, "V": 1e3}
 _SPELLINGS: Final = {
     **{unit.lower(): unit for unit in MILLIVOLT_PER_UNIT},
     **{unit: unit for unit in MILLIVOLT_PER_UNIT},
 }
-_MICRO: Final = re.compile("[\u00b5\u03bc]")  # the micro sign and mu
 
 # IEC 60601-2-25 asks for steps of 5 microvolt; 8-bit recorders had some 50. Coarser ones, or a range that no ECG fits
 # into, mean that the gain must be wrong.
 MAX_STEP: Final = 0.1  # mV
 MIN_RANGE: Final = 0.1  # mV
 
-# Cabrera's -aVR is aVR with its sign changed. Kligfield et al., Circulation 2007;115:1306.
-_INVERTED_AVR: Final = re.compile(r"(?:LEAD[\s_:]*+)?[-\u2212]\s*+AVR", re.IGNORECASE)
 # A description that says no more than that there is a signal, such as the WFDB library's own 'record 100, signal 0'.
 _UNNAMED: Final = re.compile(
     r"record .*, signal \d+|(?:(?:ecg|ekg|channel|chan|ch|signal|sig|column|col|lead|input)[\s_#.:-]*+)*+\d*+",
@@ -69,12 +66,12 @@ def millivolt(raw: NDArray[np.integer[Any]], signal: Signal, inverted: bool, dec
     """
     unit = _unit(signal.unit)
     if signal.unit is not None and unit is None:
-        raise MalformedPayload(f"The unit of a lead is none of {', '.join(MILLIVOLT_PER_UNIT)}.")
+        raise MalformedPayload(f"The unit of a lead is none of {UNITS}.")
     if unit and declared.unit and unit != declared.unit:
         raise MalformedPayload("The declared unit and the file's disagree.")
     unit = unit or _unit(declared.unit)
     if declared.unit and unit is None:
-        raise MalformedPayload(f"The declared unit is none of {', '.join(MILLIVOLT_PER_UNIT)}.")
+        raise MalformedPayload(f"The declared unit is none of {UNITS}.")
     gain = signal.gain
     if gain is None:
         if declared.unit is None:
@@ -124,12 +121,11 @@ def _lead(signal: Signal, declared: str | None) -> Lead | None:
 
 
 def _by_text(text: str) -> Lead | None:
-    if _INVERTED_AVR.fullmatch(text.strip()):
+    if (name := signed_lead_name(text)) == INVERTED_AVR:
         return Lead("aVR", inverted=True)
-    name = lead_name(text)
     return Lead(name) if name else None
 
 
 def _unit(text: str | None) -> str | None:
     """Return the unit of voltage that is meant. 'mv' and 'uv' are no other; 'MV' would be megavolt, and is none."""
-    return _SPELLINGS.get(_MICRO.sub("u", text)) if text else None
+    return _SPELLINGS.get(ucum(text)) if text else None

@@ -5,7 +5,8 @@ import pytest
 from pydicom.dataset import Dataset
 from pydicom.sr._concepts_dict import concepts
 
-from adapters.dicom.codes import LEAD_BY_NUMBER, OTHER_LEAD_BY_NUMBER, PLACEMENTS, VAGUE_LEADS
+from adapters.dicom.codes import PLACEMENTS, VAGUE_LEADS
+from adapters.leads import LEAD_BY_NUMBER, OTHER_LEAD_BY_NUMBER
 from adapters.readers import read
 from ecg.canonical import canonicalise
 from ecg.errors import MalformedPayload, UnknownFormat

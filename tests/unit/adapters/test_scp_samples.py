@@ -86,7 +86,7 @@ def test_what_a_record_says_beside_the_samples_is_kept() -> None:
     assert (recording.filters.high_pass, recording.filters.low_pass, recording.filters.notch) == (0.05, 150, 50)
     assert (recording.device.manufacturer, recording.device.model) == ("Wombat Inc", "CART")
     assert recording.study.referring_physician == "Dr Who"
-    assert recording.provenance.notes == ("Electrodes placed by Mason-Likar.",)
+    assert recording.placement == "Mason-Likar" and "Mason-Likar" in recording.provenance.notes[0]
     without = read_one(scp()).acquired_at
     assert without is not None and without.tzinfo is None
 
