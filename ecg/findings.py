@@ -36,6 +36,7 @@ class Finding:
 # SNOMED codes stand for MI and for ischaemia alone: STTC, CD, HYP and MI-or-STTC are classes of PTB-XL, wider than any
 # one concept. Wagner et al., Sci Data 7, 154 (2020), table 5.
 NORM: Final = Finding("NORM", "a normal ECG", asserted=False)
+NOT_NORMAL: Final = Finding("not-normal", "an abnormality of any kind")
 MI: Final = Finding(
     "MI", "myocardial infarction", Coding(SNOMED_CT, "164865005", "ECG: myocardial infarction (finding)")
 )
@@ -47,4 +48,4 @@ ISCHAEMIA: Final = Finding(
     "ischaemia", "myocardial ischaemia", Coding(SNOMED_CT, "164861001", "ECG: myocardial ischemia (finding)")
 )
 
-FINDINGS: Final = {each.code: each for each in (NORM, MI, STTC, CD, HYP, MI_OR_STTC, ISCHAEMIA)}
+FINDINGS: Final = {each.code: each for each in (NORM, MI, STTC, CD, HYP, MI_OR_STTC, ISCHAEMIA, NOT_NORMAL)}

@@ -58,6 +58,8 @@ class Preprocessing(_Part):
     fs: int
     cutoff: float
     taps: int
+    leads: tuple[str, ...] = LEADS
+    z_score: bool = False
 
 
 class Network(_Part):

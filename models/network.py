@@ -1,7 +1,7 @@
 """One trained network as a Classifier: loads checked weights, scores windows, explains what it asserted."""
 
 import hashlib
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Final
 
@@ -22,13 +22,18 @@ from models import explain
 from models.card import WEIGHTS as WEIGHTS
 from models.card import Card, SignedCard, read_card
 from models.limits import first_broken_limit, usable_windows
+from models.nets.paper import PaperCnn, PaperShape
 from models.nets.resnet1d import ResNet1d, ResNet1dShape
 from models.prepare import Preparation, Prepare
 
-NETS: Final = {"resnet1d": (ResNet1d, ResNet1dShape)}
+Net = ResNet1d | PaperCnn
+NETS: Final[dict[str, tuple[Callable[..., Net], Callable[..., object]]]] = {
+    "resnet1d": (ResNet1d, ResNet1dShape),
+    "paper": (PaperCnn, PaperShape),
+}
 
 
-def build(kind: str, shape: dict[str, object], card: str) -> ResNet1d:
+def build(kind: str, shape: dict[str, object], card: str) -> Net:
     """Build an untrained network from its name and shape, as the file `card` declares them.
 
     Raises:
@@ -38,7 +43,7 @@ def build(kind: str, shape: dict[str, object], card: str) -> ResNet1d:
         raise ModelRefused(f"The card {card} asks for a network of the kind {kind!r}, which is not known.")
     make, shape_of = NETS[kind]
     try:
-        return make(shape_of(**{key: tuple(v) if isinstance(v, list) else v for key, v in shape.items()}))  # type: ignore[arg-type]
+        return make(shape_of(**{key: tuple(v) if isinstance(v, list) else v for key, v in shape.items()}))
     except (TypeError, ValueError, RuntimeError) as error:
         raise ModelRefused(f"A {kind} network cannot have the shape that the card {card} declares.") from error
 
@@ -46,7 +51,7 @@ def build(kind: str, shape: dict[str, object], card: str) -> ResNet1d:
 class NetworkClassifier:
     """A network with its card. Thread-safe: nothing in it changes after it is made."""
 
-    def __init__(self, signed: SignedCard, network: ResNet1d) -> None:
+    def __init__(self, signed: SignedCard, network: Net) -> None:
         self.card: Card = signed.card
         self.digest: str = signed.digest
         self.name = ModelName(signed.card.name, signed.card.version, signed.digest, signed.card.statements())

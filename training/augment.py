@@ -7,6 +7,8 @@ from torch import Tensor
 
 def shift_in_time(signal: Tensor, most: int, rng: np.random.Generator) -> Tensor:
     """Move each recording of (batch, leads, time) by up to `most` samples either way, all leads as one; 0 fills in."""
+    if most == 0:
+        return signal
     moved = torch.zeros_like(signal)
     for row, by in enumerate(rng.integers(-most, most + 1, len(signal))):
         if by >= 0:

@@ -12,9 +12,7 @@ from safetensors.torch import load_file
 from torch import Tensor
 
 from models.card import LEAST_POSITIVES
-from models.nets.resnet1d import ResNet1d
 from training.fit import WEIGHTS
-from training.labels import TARGETS
 from training.recipe import Recipe
 from training.statistics import best_f1_threshold, platt
 
@@ -32,36 +30,37 @@ class Calibrated:
     positives: int
 
 
-def shipped_weights(run: Path, codes: Sequence[str]) -> dict[str, Tensor]:
+def shipped_weights(recipe: Recipe, run: Path, codes: Sequence[str]) -> dict[str, Tensor]:
     """Return the averaged weights of a run in float16, with the outputs of these targets alone, in this order."""
     weights = load_file(run / WEIGHTS)
-    targets = [finding.code for finding in TARGETS]
-    kept = [targets.index(code) for code in codes]
+    kept = [recipe.targets.index(code) for code in codes]
     for name in ("classify.weight", "classify.bias"):
         weights[name] = weights[name][kept]
     return {name: value.half().contiguous() if value.is_floating_point() else value for name, value in weights.items()}
 
 
 def calibrate(recipe: Recipe, run: Path, signals: np.ndarray, truth: np.ndarray) -> Path:
-    """Calibrate on prepared `signals`, float32 (n, 12, time), with `truth`, bool (n, targets). Return the file made.
+    """Calibrate on prepared `signals`, float32 (n, leads, time), with `truth`, bool (n, targets of the recipe).
+
+    Return the file made.
 
     A finding with fewer than 50 positives gets no threshold, and is left out.
     """
-    codes = [finding.code for finding in TARGETS]
-    network = ResNet1d(recipe.shape(len(codes))).eval()
-    network.load_state_dict({name: value.float() for name, value in shipped_weights(run, codes).items()})
+    network = recipe.untrained(len(recipe.targets)).eval()
+    weights = shipped_weights(recipe, run, recipe.targets)
+    network.load_state_dict({name: value.float() for name, value in weights.items()})
     with torch.inference_mode():
         parts = [network(torch.from_numpy(part)).double().numpy() for part in np.array_split(signals, 20)]
     logits = np.concatenate(parts)
     found: list[Calibrated] = []
-    for column, finding in enumerate(TARGETS):
+    for column, code in enumerate(recipe.targets):
         positives = int(truth[:, column].sum())
         if positives < LEAST_POSITIVES:
             continue
         fitted = platt(truth[:, column], logits[:, column])
         slope, intercept = round(fitted.slope, 5), round(fitted.intercept, 5)
         threshold = best_f1_threshold(truth[:, column], type(fitted)(slope, intercept)(logits[:, column]))
-        found.append(Calibrated(finding.code, slope, intercept, round(threshold, 4), positives))
+        found.append(Calibrated(code, slope, intercept, round(threshold, 4), positives))
     path = run / CALIBRATION
     path.write_text(json.dumps([asdict(each) for each in found], indent=2) + "\n", encoding="utf-8")
     return path

@@ -51,6 +51,7 @@ def calibrate(recipe: RecipeArgument, corpus: CorpusOption, out: OutOption) -> N
     """Set calibration and thresholds of a fitted run on the recipe's calibration fold."""
     from training.calibrate import calibrate as run
     from training.corpus import Corpus, prepared
+    from training.labels import columns
     from training.recipe import read_recipe
 
     plan, source = read_recipe(recipe), Corpus(corpus)
@@ -58,7 +59,8 @@ def calibrate(recipe: RecipeArgument, corpus: CorpusOption, out: OutOption) -> N
     if not entries:
         raise ValueError(f"The corpus holds no recording of fold {plan.calibration_fold}.")
     signals = prepared(source, entries, plan.preparation, out)
-    typer.echo(run(plan, out, signals, source.targets(entries)).read_text(encoding="utf-8"))
+    truth = source.targets(entries)[:, columns(plan.targets)]
+    typer.echo(run(plan, out, signals, truth).read_text(encoding="utf-8"))
 
 
 @app.command()

@@ -13,7 +13,7 @@ from tqdm import tqdm
 from models.network import NetworkClassifier
 from training.corpus import Corpus, Entry
 from training.labels import TARGETS
-from training.statistics import auc_interval
+from training.statistics import auc_interval, calibration_error
 
 BATCH: Final = 16
 TUNED: Final = "threshold and calibration tuned on this fold"
@@ -35,6 +35,7 @@ class Row:
     sensitivity: float
     specificity: float
     f1: float
+    ece: float
     note: str
 
 
@@ -83,6 +84,7 @@ def evaluate(classifier: NetworkClassifier, corpus: Corpus, fold: int) -> list[R
                 sensitivity=round(hits / max(float(true.sum()), 1.0), 4),
                 specificity=round(float((~counted & ~true).sum()) / max(float((~true).sum()), 1.0), 4),
                 f1=round(2 * hits / max(float(counted.sum() + true.sum()), 1.0), 4),
+                ece=round(calibration_error(true, given), 4),
                 note=seen or tuned,
             )
         )
@@ -94,12 +96,12 @@ def table(rows: Sequence[Row]) -> str:
     head = (
         f"{'arm':<10}{'label':<12}{'fold':>5}{'n':>6}{'pos':>6}{'AUC':>8}  {'95 % interval':<18}{'thr':>7}{'sens':>7}"
     )
-    lines = [f"{head}{'spec':>7}{'F1':>7}"]
+    lines = [f"{head}{'spec':>7}{'F1':>7}{'ECE':>7}"]
     for row in rows:
         interval = f"[{row.auc_low:.4f}, {row.auc_high:.4f}]"
         lines.append(
             f"{row.arm:<10}{row.label:<12}{row.fold:>5}{row.n:>6}{row.positives:>6}{row.auc:>8.4f}  {interval:<18}"
-            f"{row.threshold:>7.3f}{row.sensitivity:>7.3f}{row.specificity:>7.3f}{row.f1:>7.3f}"
+            f"{row.threshold:>7.3f}{row.sensitivity:>7.3f}{row.specificity:>7.3f}{row.f1:>7.3f}{row.ece:>7.3f}"
         )
     notes = sorted({row.note for row in rows if row.note})
     return "\n".join([*lines, *(f"note: {note}" for note in notes)])

@@ -7,6 +7,7 @@ from typing import Any, Final
 
 from safetensors.torch import save
 
+from ecg.leads import LEADS
 from models.card import Card
 from models.network import load
 from training.calibrate import CALIBRATION, shipped_weights
@@ -16,7 +17,7 @@ from training.labels import RULE
 from training.recipe import Recipe
 
 INTENDED_USE: Final = (
-    "Research and evaluation: scores of ECG patterns in resting 12-lead ECGs of adults, for review by a physician."
+    "Research and evaluation: scores of ECG patterns in resting {leads} ECGs of adults, for review by a physician."
 )
 NOT_FOR: Final = (
     "Not for decisions about patients without a physician's reading. Not for excluding acute coronary syndrome, and "
@@ -37,7 +38,7 @@ def export(recipe: Recipe, run: Path, corpus: Corpus, directory: Path) -> tuple[
     """
     directory.mkdir(parents=True, exist_ok=True)
     calibration = json.loads((run / CALIBRATION).read_text(encoding="utf-8"))
-    weights = shipped_weights(run, [each["code"] for each in calibration])
+    weights = shipped_weights(recipe, run, [each["code"] for each in calibration])
     data = save(weights)
     file = directory / f"{recipe.name}.safetensors"
     file.write_bytes(data)
@@ -57,15 +58,16 @@ def export(recipe: Recipe, run: Path, corpus: Corpus, directory: Path) -> tuple[
 
 def _card(recipe: Recipe, weights: dict[str, Any], calibration: list[dict[str, Any]], corpus: Corpus) -> dict[str, Any]:
     rule = f"highest F1 on fold {recipe.calibration_fold}; tuned on this fold"
+    leads = recipe.preparation.leads
     shape = {key: value for key, value in vars(recipe.shape(len(calibration))).items()}
     return {
         "name": recipe.name,
         "version": recipe.version,
         "arm": recipe.arm,
-        "intended_use": INTENDED_USE,
+        "intended_use": INTENDED_USE.format(leads=" ".join(leads) if len(leads) < len(LEADS) else "12-lead"),
         "not_for": NOT_FOR,
         "findings": [{**each, "threshold_rule": rule} for each in calibration],
-        "limits": {"not_assessed": ["pacing", "limb-lead reversal", "lead placement"]},
+        "limits": {"leads": leads, "not_assessed": ["pacing", "limb-lead reversal", "lead placement"]},
         "preparation": vars(recipe.preparation),
         "network": {"kind": recipe.network, "shape": shape},
         "weights": weights,

@@ -3,7 +3,7 @@
 import csv
 import math
 import os
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
@@ -16,22 +16,23 @@ from torch import Tensor, nn
 from torch.nn import functional
 from tqdm import tqdm
 
-from models.nets.resnet1d import ResNet1d
+from models.network import Net
 from training import augment
 from training.corpus import Corpus, prepared
-from training.labels import TARGETS
+from training.labels import columns
 from training.recipe import Recipe
 from training.statistics import auc
 
 CHECKPOINT: Final = "checkpoint.pt"
 WEIGHTS: Final = "averaged.safetensors"
 LOG: Final = "log.csv"
-Run = tuple[ResNet1d, ResNet1d, torch.optim.Optimizer]  # the network, its average, what moves it
+PATIENCE: Final = 5  # epochs without a lower watched loss, after which a plateau halves the rate
+Run = tuple[Net, Net, torch.optim.Optimizer]  # the network, its average, what moves it
 
 
 @dataclass(frozen=True, eq=False)
 class Data:
-    """What a run learns from, and what it is watched on: signals (n, 12, time) in mV, truth 0 or 1 (n, outputs)."""
+    """What a run learns from, and what it is watched on: signals (n, leads, time), truth 0 or 1 (n, outputs)."""
 
     signals: NDArray[np.float32]
     truth: NDArray[np.float32]
@@ -40,14 +41,17 @@ class Data:
 
 
 def load_data(corpus: Corpus, recipe: Recipe, cache: Path) -> Data:
-    """Prepare the training folds and the calibration fold. The statements stand behind the targets, as helpers."""
+    """Prepare the training folds and the calibration fold. The statements stand behind the targets, where they help."""
     train, watched = corpus.training(recipe.train_folds), corpus.fold(recipe.calibration_fold)
-    truth = np.concatenate([corpus.targets(train), corpus.helpers(train)], axis=1)
+    wanted = columns(recipe.targets)
+    truth = corpus.targets(train)[:, wanted]
+    if recipe.helpers:
+        truth = np.concatenate([truth, corpus.helpers(train)], axis=1)
     return Data(
         prepared(corpus, train, recipe.preparation, cache),
         truth.astype(np.float32),
         prepared(corpus, watched, recipe.preparation, cache),
-        corpus.targets(watched),
+        corpus.targets(watched)[:, wanted],
     )
 
 
@@ -61,32 +65,37 @@ def fit(data: Data, recipe: Recipe, out: Path) -> Path:
         raise ValueError(f"{len(data.signals)} recordings are fewer than a batch of {recipe.batch}.")
     out.mkdir(parents=True, exist_ok=True)
     torch.manual_seed(recipe.seed)
-    network = ResNet1d(recipe.shape(data.truth.shape[1]))
-    averaged = ResNet1d(recipe.shape(data.truth.shape[1])).requires_grad_(False)
+    network = recipe.untrained(data.truth.shape[1])
+    averaged = recipe.untrained(data.truth.shape[1]).requires_grad_(False)
     averaged.load_state_dict(network.state_dict())
-    optimiser = torch.optim.AdamW(network.parameters(), weight_decay=recipe.weight_decay)
+    kind = torch.optim.AdamW if recipe.optimiser == "adamw" else torch.optim.Adam
+    optimiser = kind(network.parameters(), weight_decay=recipe.weight_decay)
     run = (network, averaged, optimiser)
-    first = _resume(out / CHECKPOINT, recipe, run)
-    for epoch in range(first, recipe.epochs):
-        loss = _epoch(data, recipe, epoch, run)
-        _keep(out / CHECKPOINT, recipe, epoch, run)
-        _log(out / LOG, epoch, loss, auc_of_targets(averaged, data))
+    watched = _resume(out / CHECKPOINT, recipe, run)
+    for epoch in range(len(watched), recipe.epochs):
+        loss = _epoch(data, recipe, watched, run)
+        logits = watched_logits(averaged, data)
+        watched.append(_cross_entropy(logits[:, : len(recipe.targets)], data.watched_truth))
+        _keep(out / CHECKPOINT, recipe, watched, run)
+        _log(out / LOG, epoch, {"loss": loss, "watched": watched[-1]} | auc_of_targets(recipe, logits, data))
     save_file(averaged.state_dict(), out / WEIGHTS)
     return out / WEIGHTS
 
 
-def auc_of_targets(network: ResNet1d, data: Data) -> dict[str, float]:
-    """Return the AUC of each target on the watched fold: to watch a run, not to report it."""
+def watched_logits(network: Net, data: Data) -> NDArray[np.float32]:
+    """Return the logits on the watched fold, float32 (n, outputs)."""
     network.eval()
     with torch.inference_mode():
-        logits = np.concatenate([network(torch.from_numpy(part)).numpy() for part in _batches(data.watched, 256)])
-    return {
-        finding.code: auc(data.watched_truth[:, column], logits[:, column]) for column, finding in enumerate(TARGETS)
-    }
+        return np.concatenate([network(torch.from_numpy(part)).numpy() for part in _batches(data.watched, 256)])
 
 
-def _epoch(data: Data, recipe: Recipe, epoch: int, run: Run) -> float:
-    network, averaged, optimiser = run
+def auc_of_targets(recipe: Recipe, logits: NDArray[np.float32], data: Data) -> dict[str, float]:
+    """Return the AUC of each target on the watched fold: to watch a run, not to report it."""
+    return {code: auc(data.watched_truth[:, at], logits[:, at]) for at, code in enumerate(recipe.targets)}
+
+
+def _epoch(data: Data, recipe: Recipe, watched: Sequence[float], run: Run) -> float:
+    (network, averaged, optimiser), epoch = run, len(watched)
     # Each epoch draws from its own stream, so that a resumed run meets the same numbers as an unbroken one.
     rng = np.random.default_rng((recipe.seed, epoch))
     torch.manual_seed(int(rng.integers(2**31)))
@@ -100,7 +109,7 @@ def _epoch(data: Data, recipe: Recipe, epoch: int, run: Run) -> float:
         signal = augment.shift_in_time(signal, round(recipe.shift * recipe.preparation.fs), rng)
         signal, truth = augment.mix(signal, truth, recipe.mixup, rng)
         for group in optimiser.param_groups:
-            group["lr"] = learning_rate(recipe, (epoch * steps + step) / (recipe.epochs * steps))
+            group["lr"] = rate(recipe, (epoch * steps + step) / (recipe.epochs * steps), watched)
         total += _step(network, optimiser, signal, truth)
         _average(averaged, network, min(recipe.averaging, (1 + epoch * steps + step) / (10 + epoch * steps + step)))
         bar.set_postfix(loss=f"{total / (step + 1):.4f}")
@@ -115,6 +124,22 @@ def _step(network: nn.Module, optimiser: torch.optim.Optimizer, signal: Tensor, 
     torch.autograd.backward(loss)
     optimiser.step()
     return float(loss.detach())
+
+
+def rate(recipe: Recipe, progress: float, watched: Sequence[float]) -> float:
+    """Return the learning rate at `progress` (0 to 1) of a run, after epochs with these watched losses."""
+    return learning_rate(recipe, progress) if recipe.schedule == "one-cycle" else plateau_rate(recipe, watched)
+
+
+def plateau_rate(recipe: Recipe, watched: Sequence[float]) -> float:
+    """Return the rate halved for each time that the watched loss has not fallen for PATIENCE epochs."""
+    halved, best, waited = 0, math.inf, 0
+    for loss in watched:
+        waited = 0 if loss < best else waited + 1
+        best = min(best, loss)
+        if waited > PATIENCE:
+            halved, waited = halved + 1, 0
+    return recipe.learning_rate * 0.5**halved
 
 
 def learning_rate(recipe: Recipe, progress: float) -> float:
@@ -138,26 +163,32 @@ def _parts(run: Run) -> dict[str, nn.Module | torch.optim.Optimizer]:
     return dict(zip(("network", "averaged", "optimiser"), run, strict=True))
 
 
-def _resume(path: Path, recipe: Recipe, run: Run) -> int:
+def _cross_entropy(logits: NDArray[np.float32], truth: NDArray[np.bool_]) -> float:
+    loss = functional.binary_cross_entropy_with_logits(torch.from_numpy(logits), torch.from_numpy(truth).float())
+    return float(loss)
+
+
+def _resume(path: Path, recipe: Recipe, run: Run) -> list[float]:
+    """Load the last whole epoch, and return the watched losses up to it."""
     if not path.exists():
-        return 0
+        return []
     kept = torch.load(path, weights_only=True)
     if kept["recipe"] != repr(recipe):
         raise ValueError(f"{path.parent} holds a run of another recipe; choose another --out.")
     for name, part in _parts(run).items():
         part.load_state_dict(kept[name])
-    return int(kept["epoch"]) + 1
+    return [float(each) for each in kept["watched"]]
 
 
-def _keep(path: Path, recipe: Recipe, epoch: int, run: Run) -> None:
+def _keep(path: Path, recipe: Recipe, watched: Sequence[float], run: Run) -> None:
     unfinished = path.with_suffix(".part")
     parts = {name: part.state_dict() for name, part in _parts(run).items()}
-    torch.save({"recipe": repr(recipe), "epoch": epoch, **parts}, unfinished)
+    torch.save({"recipe": repr(recipe), "watched": list(watched), **parts}, unfinished)
     os.replace(unfinished, path)
 
 
-def _log(path: Path, epoch: int, loss: float, figures: dict[str, float]) -> None:
-    row = {"epoch": epoch + 1, "loss": f"{loss:.5f}", **{name: f"{value:.5f}" for name, value in figures.items()}}
+def _log(path: Path, epoch: int, figures: dict[str, float]) -> None:
+    row = {"epoch": epoch + 1, **{name: f"{value:.5f}" for name, value in figures.items()}}
     fresh = not path.exists()
     with path.open("a", newline="", encoding="utf-8") as file:
         writer = csv.DictWriter(file, row)

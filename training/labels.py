@@ -5,22 +5,44 @@ Rule: a statement counts at any likelihood (the benchmark's rule: Strodthoff et 
 
 import ast
 import csv
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Final
 
 import numpy as np
 from numpy.typing import NDArray
 
-from ecg.findings import CD, HYP, ISCHAEMIA, MI, MI_OR_STTC, NORM, STTC
+from ecg.findings import CD, HYP, ISCHAEMIA, MI, MI_OR_STTC, NORM, NOT_NORMAL, STTC, Finding
 
 RULE: Final = (
     "A statement counts at any likelihood. NORM, MI, STTC, CD, HYP: a diagnostic statement of that superclass "
     "(scp_statements.csv). MI-or-STTC: either. ischaemia: a statement whose code begins with ISC (ISC_, ISCAL, ISCAN, "
-    "ISCAS, ISCIL, ISCIN, ISCLA)."
+    "ISCAS, ISCIL, ISCIN, ISCLA). not-normal: no statement NORM."
 )
-TARGETS: Final = (NORM, MI, STTC, CD, HYP, MI_OR_STTC, ISCHAEMIA)
+TARGETS: Final = (NORM, MI, STTC, CD, HYP, MI_OR_STTC, ISCHAEMIA, NOT_NORMAL)
 SUPERCLASSES: Final = (NORM, MI, STTC, CD, HYP)
 ISCHAEMIA_PREFIX: Final = "ISC"
+
+
+def columns(codes: Sequence[str]) -> list[int]:
+    """Return where these targets stand among TARGETS.
+
+    Raises:
+        ValueError: one is none of them.
+    """
+    return [TARGETS.index(each) for each in targets(codes)]
+
+
+def targets(codes: Sequence[str]) -> tuple[Finding, ...]:
+    """Return the targets of these codes.
+
+    Raises:
+        ValueError: one is none.
+    """
+    known = {each.code: each for each in TARGETS}
+    if unknown := [code for code in codes if code not in known]:
+        raise ValueError(f"No targets: {', '.join(unknown)}; there are {', '.join(known)}.")
+    return tuple(known[code] for code in codes)
 
 
 class Statements:
@@ -39,6 +61,7 @@ class Statements:
         found = [finding.code in supers for finding in SUPERCLASSES]
         found.append(bool(supers & {MI.code, STTC.code}))
         found.append(any(code.startswith(ISCHAEMIA_PREFIX) for code in stated))
+        found.append(NORM.code not in supers)
         return np.array(found, dtype=bool)
 
     def statements(self, scp_codes: str) -> NDArray[np.bool_]:

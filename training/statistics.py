@@ -39,6 +39,13 @@ def auc_interval(truth: NDArray[np.bool_], score: NDArray[np.floating], *, seed:
     return Interval(auc(truth, score), float(low), float(high))
 
 
+def calibration_error(truth: NDArray[np.bool_], probability: NDArray[np.floating], bins: int = 15) -> float:
+    """Return the expected calibration error over bins of equal mass (Nixon et al., CVPR workshops 2019)."""
+    parts = np.array_split(np.argsort(probability, kind="stable"), min(bins, len(truth)))
+    gaps = [abs(float(probability[at].mean() - truth[at].mean())) * len(at) for at in parts]
+    return sum(gaps) / len(truth)
+
+
 def best_f1_threshold(truth: NDArray[np.bool_], probability: NDArray[np.floating]) -> float:
     """Return the probability from which counting as positive gives the highest F1 on these recordings."""
     order = np.argsort(-probability, kind="stable")

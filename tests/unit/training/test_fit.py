@@ -14,9 +14,11 @@ import pytest
 import torch
 from safetensors.torch import load_file
 
+from models.prepare import Prepare
+from models.router import canned_ecg
 from tests.golden import corpus as golden
 from training.corpus import Corpus
-from training.fit import CHECKPOINT, LOG, WEIGHTS, Data, fit, learning_rate, load_data
+from training.fit import CHECKPOINT, LOG, WEIGHTS, Data, fit, learning_rate, load_data, plateau_rate
 from training.labels import TARGETS
 from training.recipe import Recipe, read_recipe
 
@@ -115,14 +117,14 @@ def test_a_killed_run_goes_on_and_ends_like_an_unbroken_one(
         time.sleep(0.005)
     started.send_signal(signal.SIGKILL)
     assert started.wait() == -signal.SIGKILL
-    done = torch.load(tmp_path / CHECKPOINT, weights_only=True)["epoch"] + 1
-    assert 1 <= done < recipe.epochs and not (tmp_path / WEIGHTS).exists()
+    done = torch.load(tmp_path / CHECKPOINT, weights_only=True)["watched"]
+    assert 1 <= len(done) < recipe.epochs and not (tmp_path / WEIGHTS).exists()
 
     fit(data, recipe, tmp_path)
 
     assert_same_weights(unbroken, tmp_path)
     assert log(tmp_path)[-1] == log(unbroken)[-1]
-    assert set(log(tmp_path)[0]) == {"epoch", "loss", *(finding.code for finding in TARGETS)}
+    assert set(log(tmp_path)[0]) == {"epoch", "loss", "watched", *(finding.code for finding in TARGETS)}
 
 
 def test_a_finished_run_is_not_fitted_again(unbroken: Path, recipe: Recipe, data: Data) -> None:
@@ -136,6 +138,45 @@ def test_the_learning_rate_goes_up_and_down_again() -> None:
     rates = np.array([learning_rate(recipe, progress) for progress in np.linspace(0, 1, 101)])
     assert rates[0] == pytest.approx(0.04) and rates[20] == pytest.approx(1) and rates[-1] == pytest.approx(0)
     assert (np.diff(rates[:21]) > 0).all() and (np.diff(rates[20:]) < 0).all()
+
+
+def test_a_plateau_halves_the_rate_after_five_epochs_without_a_lower_loss() -> None:
+    recipe = Recipe("x", "0", "x", learning_rate=1.0, schedule="plateau")
+    falling, still = [3.0, 2.0, 1.0], [1.0] * 6
+    assert plateau_rate(recipe, []) == plateau_rate(recipe, falling) == plateau_rate(recipe, falling + still[:5]) == 1.0
+    assert plateau_rate(recipe, falling + still) == plateau_rate(recipe, falling + still + still[:5]) == 0.5
+    assert plateau_rate(recipe, falling + still * 2) == 0.25
+    assert plateau_rate(recipe, [*falling, *still[:5], 0.5]) == 1.0, "a lower one begins anew"
+
+
+@pytest.mark.parametrize("name", sorted(each.name for each in (ROOT / "training" / "recipes").glob("*.toml")))
+def test_each_recipe_is_one_and_its_network_takes_what_it_prepares(name: str) -> None:
+    recipe = read_recipe(ROOT / "training" / "recipes" / name)
+    window = canned_ecg()
+    prepared = Prepare(recipe.preparation)(torch.tensor(window.signal)[None], torch.tensor(window.mask)[None])
+    network = recipe.untrained(len(recipe.targets)).eval()
+    assert network(prepared).shape == (1, len(recipe.targets))
+    assert torch.equal(network.head(network.features(prepared)), network(prepared))
+
+
+def test_the_papers_arms_learn_two_labels_from_leads_by_z_score(directory: Path, tmp_path: Path) -> None:
+    recipe = replace(
+        read_recipe(ROOT / "training" / "recipes" / "paper-lead-ii.toml"), epochs=2, batch=16, widths=(4, 4, 4)
+    )
+    data = load_data(Corpus(directory / "corpus"), recipe, tmp_path / "cache")
+    assert data.signals.shape == (64, 1, 5000) and data.truth.shape == (64, 2) and data.watched_truth.shape == (8, 2)
+    assert np.allclose(data.signals.std(axis=-1), 1, atol=1e-3) and np.allclose(
+        data.signals.mean(axis=-1), 0, atol=1e-3
+    )
+    fit(data, recipe, tmp_path / "run")
+    assert set(log(tmp_path / "run")[0]) == {"epoch", "loss", "watched", "MI-or-STTC", "not-normal"}
+
+
+def test_a_recipe_for_an_unknown_network_or_target_is_refused(tmp_path: Path) -> None:
+    for line, said in (('network = "wide"', "wide"), ('targets = ["fever"]', "fever")):
+        (tmp_path / "wrong.toml").write_text(f"{RECIPE}{line}\n", encoding="utf-8")
+        with pytest.raises(ValueError, match=said):
+            read_recipe(tmp_path / "wrong.toml")
 
 
 def test_a_recipe_with_an_unknown_key_is_refused(tmp_path: Path) -> None:

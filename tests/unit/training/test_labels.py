@@ -6,7 +6,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from training.labels import TARGETS, Statements
+from training.labels import TARGETS, Statements, columns
 
 PTBXL = Path(__file__).parents[3] / ".." / "shared" / "ptbxl"
 TABLE = """,description,diagnostic,form,rhythm,diagnostic_class
@@ -46,7 +46,14 @@ def statements(tmp_path: Path) -> Statements:
 )
 def test_statements_mean_these_labels(statements: Statements, scp_codes: str, meant: set[str]) -> None:
     found = statements.targets(scp_codes)
-    assert {finding.code for finding, one in zip(TARGETS, found, strict=True) if one} == meant
+    wanted = meant if "NORM" in meant else meant | {"not-normal"}
+    assert {finding.code for finding, one in zip(TARGETS, found, strict=True) if one} == wanted
+
+
+def test_targets_are_found_by_their_codes_and_unknown_ones_refused() -> None:
+    assert [TARGETS[at].code for at in columns(("not-normal", "MI"))] == ["not-normal", "MI"]
+    with pytest.raises(ValueError, match="fever"):
+        columns(("MI", "fever"))
 
 
 def test_every_statement_is_a_helper_in_the_order_of_the_table(statements: Statements) -> None:
@@ -74,4 +81,5 @@ def test_the_counts_of_ptbxl_folds_1_to_9() -> None:
         "HYP": 2392,
         "MI-or-STTC": 8455,
         "ischaemia": 2225,
+        "not-normal": 11_070,
     }
