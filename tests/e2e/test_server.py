@@ -182,7 +182,7 @@ def test_the_capability_statement_lists_what_is_routed(server: Server) -> None:
     get_fhir_model_class("CapabilityStatement").model_validate_json(answer.content)
     listed = {each["type"] for each in answer.json()["rest"][0]["resource"]}
     paths = server.client.get("/openapi.json").json()["paths"]
-    routed = {match.group(1) for path in paths if (match := re.fullmatch(r"/fhir/(\w+)/\{\w+\}", path))}
+    routed = {match.group(1) for path in paths if (match := re.fullmatch(r"/fhir/([A-Z]\w+)(?:/\{\w+\})?", path))}
     assert answer.headers["Content-Type"] == FHIR and listed == routed
 
 
