@@ -1,4 +1,4 @@
-"""The training commands: fit, calibrate, export, evaluate."""
+"""The training commands: fit, calibrate, export, evaluate, predict."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -87,22 +87,57 @@ def evaluate(
     corpus: CorpusOption,
     fold: Annotated[int, typer.Option(help="Which of PTB-XL's folds to measure on.")],
     json_file: Annotated[Path | None, typer.Option("--json", help="Also write the rows to this file.")] = None,
-    weights: Annotated[Path, typer.Option(help="The directory of the cards.")] = Path("models/weights"),
-    high_rate: Annotated[bool, typer.Option("--high-rate", help="Read the 500 Hz signals.")] = False,
+    weights: Annotated[Path, typer.Option(help="The directory of the cards, or one card.")] = Path("models/weights"),
+    against: Annotated[
+        Path | None, typer.Option(help="Compare with the predictions in this CSV, which `predict` or others wrote.")
+    ] = None,
 ) -> None:
     """Print, per arm and label, the AUC with its 95 % bootstrap interval, and what the threshold does."""
     from models.network import load
+    from training import compare
     from training.corpus import Corpus
-    from training.evaluate import evaluate as run
-    from training.evaluate import table, write_json
+    from training.evaluate import figures, recordings, score, table, write_json
 
-    source, cards = Corpus(corpus, high_rate=high_rate), sorted(weights.glob("*.json"))
-    if not cards:
-        raise ValueError(f"{weights} holds no model card.")
-    rows = [row for card in cards for row in run(load(card), source, fold)]
+    source, others = Corpus(corpus), None if against is None else compare.read_predictions(against)
+    entries, rows = recordings(source, fold), []
+    truth = source.targets(entries)
+    for card in _cards(weights):
+        classifier = load(card)
+        given = score(classifier, source, entries)
+        rows += figures(classifier, fold, truth, given)
+        if others is not None:
+            ours = compare.by_label(classifier, given)
+            typer.echo(compare.table(classifier.card.arm, compare.compared(source, entries, ours, others)))
     typer.echo(table(rows))
     if json_file is not None:
         write_json(rows, json_file)
+
+
+@app.command()
+@errors_told()
+def predict(
+    corpus: CorpusOption,
+    fold: Annotated[int, typer.Option(help="Which of PTB-XL's folds to predict.")],
+    to: Annotated[Path, typer.Option(help="The CSV that is written: ecg_id, and a column for each label.")],
+    card: Annotated[Path, typer.Option(help="The model's card.")] = Path("models/weights/twelve-lead.json"),
+) -> None:
+    """Write a model's probabilities for every recording of a fold, for `evaluate --against` and other programs."""
+    from models.network import load
+    from training.compare import by_label, write_predictions
+    from training.corpus import Corpus
+    from training.evaluate import recordings, score
+
+    classifier, source = load(card), Corpus(corpus)
+    entries = recordings(source, fold)
+    write_predictions(to, entries, by_label(classifier, score(classifier, source, entries)))
+
+
+def _cards(weights: Path) -> list[Path]:
+    if weights.is_file():
+        return [weights]
+    if not (cards := sorted(weights.glob("*.json"))):
+        raise ValueError(f"{weights} holds no model card.")
+    return cards
 
 
 @app.callback()

@@ -24,6 +24,8 @@ from training.labels import Statements
 
 DATABASE: Final = "ptbxl_database.csv"
 STATEMENTS: Final = "scp_statements.csv"
+LOW_RATE: Final = "records100"
+HIGH_RATE: Final = "records500"
 NEAR_DUPLICATES: Final = "near_duplicates.csv"
 MILLIVOLT_PER_UNIT: Final = {"mV": 1.0, "uV": 1e-3, "V": 1e3}
 
@@ -43,13 +45,16 @@ class Corpus:
 
     Args:
         directory: where ptbxl_database.csv lies.
-        high_rate: read the 500 Hz signals (filename_hr) instead of those at 100 Hz (filename_lr).
+        high_rate: read the 500 Hz signals (filename_hr) or those at 100 Hz (filename_lr); not said: those at 100 Hz,
+            or at 500 Hz where there are no others.
 
     Raises:
         FileNotFoundError: a table is missing.
     """
 
-    def __init__(self, directory: Path, *, high_rate: bool = False) -> None:
+    def __init__(self, directory: Path, *, high_rate: bool | None = None) -> None:
+        if high_rate is None:
+            high_rate = not (directory / LOW_RATE).is_dir() and (directory / HIGH_RATE).is_dir()
         self.directory = directory
         self.statements = Statements(directory / STATEMENTS)
         column = "filename_hr" if high_rate else "filename_lr"

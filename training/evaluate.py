@@ -50,17 +50,31 @@ def score(classifier: NetworkClassifier, corpus: Corpus, entries: Sequence[Entry
     return classifier.probabilities(np.concatenate(logits))
 
 
+def recordings(corpus: Corpus, fold: int) -> tuple[Entry, ...]:
+    """Return every recording of a fold.
+
+    Raises:
+        ValueError: there is none.
+    """
+    if not (entries := corpus.fold(fold)):
+        raise ValueError(f"The corpus holds no recording of fold {fold}.")
+    return entries
+
+
 def evaluate(classifier: NetworkClassifier, corpus: Corpus, fold: int) -> list[Row]:
     """Evaluate one model on every recording of a fold, also on those its card would decline.
 
     Raises:
         ValueError: the corpus holds no recording of that fold.
     """
-    entries = corpus.fold(fold)
-    if not entries:
-        raise ValueError(f"The corpus holds no recording of fold {fold}.")
-    truth = corpus.targets(entries)
-    probability = score(classifier, corpus, entries)
+    entries = recordings(corpus, fold)
+    return figures(classifier, fold, corpus.targets(entries), score(classifier, corpus, entries))
+
+
+def figures(
+    classifier: NetworkClassifier, fold: int, truth: NDArray[np.bool_], probability: NDArray[np.float64]
+) -> list[Row]:
+    """Return the figures of each finding: `truth` bool (n, TARGETS), `probability` (n, findings of the card)."""
     codes = [finding.code for finding in TARGETS]
     tuned = TUNED if fold == classifier.card.corpus.calibration_fold else ""
     seen = "trained on this fold" if fold in classifier.card.corpus.train_folds else ""
@@ -75,7 +89,7 @@ def evaluate(classifier: NetworkClassifier, corpus: Corpus, fold: int) -> list[R
                 arm=classifier.card.arm,
                 label=finding.code,
                 fold=fold,
-                n=len(entries),
+                n=len(truth),
                 positives=int(true.sum()),
                 auc=round(interval.value, 4),
                 auc_low=round(interval.low, 4),

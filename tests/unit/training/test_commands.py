@@ -3,6 +3,7 @@
 import csv
 import hashlib
 import json
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -126,6 +127,43 @@ def test_what_was_trained_on_is_marked_and_what_cannot_be_measured_is_null(made:
     assert {row["note"] for row in evaluated(made, 1)} == {"trained on this fold"}
     for row in evaluated(made, 10):  # normal ECGs alone
         assert (row["auc"], row["auc_low"], row["auc_high"], row["note"]) == (None, None, None, "")
+
+
+def test_predictions_are_written_and_compared_on_the_same_recordings(made: Path) -> None:
+    options = ("--corpus", made / "corpus", "--fold", 9)
+    done = run("predict", *options, "--card", made / "weights" / "tiny.json", "--to", made / "ours.csv")
+    assert done.returncode == 0, done.stderr
+    with (made / "ours.csv").open(newline="", encoding="utf-8") as file:
+        rows = list(csv.DictReader(file))
+    assert len(rows) == 140 and list(rows[0]) == ["ecg_id", *CALIBRATED]
+    with (made / "theirs.csv").open("w", newline="", encoding="utf-8") as file:
+        writer = csv.DictWriter(file, ["ecg_id", "MI"])
+        writer.writeheader()
+        writer.writerows({"ecg_id": row["ecg_id"], "MI": 1 - float(row["MI"])} for row in rows[:100])
+    said = run("evaluate", *options, "--weights", made / "weights", "--against", made / "theirs.csv").stdout
+    label, n, positives, ours, theirs, more, *_ = re.findall(r"12-lead +(.*\[.*)", said)[0].split()
+    assert (label, n, positives) == ("MI", "100", "50")
+    assert float(ours) + float(theirs) == pytest.approx(1, abs=1e-3), "the other one says the opposite"
+    assert float(more) == pytest.approx(float(ours) - float(theirs), abs=2e-4)
+
+
+@pytest.mark.parametrize(
+    "text", ["", "id,MI\n1,0.5\n", "ecg_id,fever\n1000,0.5\n", "ecg_id,MI\n99,0.5\n", "ecg_id,MI\n1000,high\n"]
+)
+def test_predictions_that_cannot_be_compared_are_a_clear_error(made: Path, text: str) -> None:
+    (made / "wrong.csv").write_text(text, encoding="utf-8")
+    options = (
+        "--corpus",
+        made / "corpus",
+        "--fold",
+        10,
+        "--weights",
+        made / "weights",
+        "--against",
+        made / "wrong.csv",
+    )
+    done = run("evaluate", *options)
+    assert done.returncode == 2 and "Traceback" not in done.stderr
 
 
 def test_a_fold_that_is_not_there_is_a_clear_error(made: Path) -> None:

@@ -6,7 +6,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from sklearn.metrics import f1_score, roc_auc_score
 
-from training.statistics import auc, auc_interval, best_f1_threshold, platt
+from training.statistics import Interval, auc, auc_difference, auc_interval, best_f1_threshold, calibration_error, platt
 
 # Few values, so that ties are the rule.
 PAIRS = st.lists(st.tuples(st.booleans(), st.integers(1, 9).map(lambda at: at / 10)), min_size=2, max_size=60)
@@ -28,6 +28,26 @@ def simulated(count: int, seed: int = 0) -> tuple[np.ndarray, np.ndarray]:
 def test_auc_is_that_of_scikit_learn_with_ties_too(pairs: list[tuple[bool, float]]) -> None:
     truth, score = columns(pairs)
     assert auc(truth, score) == pytest.approx(roc_auc_score(truth, score), abs=1e-12)
+
+
+def test_two_scores_are_compared_on_the_same_samples() -> None:
+    truth, score = simulated(800)
+    worse = score + np.random.default_rng(1).normal(size=800)
+    one, other, difference = auc_difference(truth, score, worse)
+    assert (one, other) == (auc(truth, score), auc(truth, worse))
+    assert difference.low < difference.value == one - other < difference.high and difference.low > 0
+    alone = auc_interval(truth, score)
+    assert difference.high - difference.low < 2 * (alone.high - alone.low)
+    assert auc_difference(truth, score, score)[2] == Interval(0, 0, 0)
+
+
+def test_calibration_error_is_the_gap_between_promise_and_truth() -> None:
+    rng = np.random.default_rng(0)
+    probability = rng.random(30_000)
+    truth = rng.random(30_000) < probability
+    assert calibration_error(truth, probability) < 0.01
+    assert calibration_error(truth, probability**2) == pytest.approx(1 / 2 - 1 / 3, abs=0.01)
+    assert calibration_error(np.array([True]), np.array([0.25])) == 0.75
 
 
 @pytest.mark.parametrize("one", [True, False])
