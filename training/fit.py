@@ -128,7 +128,9 @@ def _step(network: nn.Module, optimiser: torch.optim.Optimizer, signal: Tensor, 
 
 def rate(recipe: Recipe, progress: float, watched: Sequence[float]) -> float:
     """Return the learning rate at `progress` (0 to 1) of a run, after epochs with these watched losses."""
-    return learning_rate(recipe, progress) if recipe.schedule == "one-cycle" else plateau_rate(recipe, watched)
+    if recipe.schedule == "one-cycle":
+        return learning_rate(recipe, progress)
+    return plateau_rate(recipe, watched) * (min(1.0, progress / recipe.warm_up) if recipe.warm_up else 1.0)
 
 
 def plateau_rate(recipe: Recipe, watched: Sequence[float]) -> float:

@@ -18,7 +18,7 @@ from models.prepare import Prepare
 from models.router import canned_ecg
 from tests.golden import corpus as golden
 from training.corpus import Corpus
-from training.fit import CHECKPOINT, LOG, WEIGHTS, Data, fit, learning_rate, load_data, plateau_rate
+from training.fit import CHECKPOINT, LOG, WEIGHTS, Data, fit, learning_rate, load_data, plateau_rate, rate
 from training.labels import TARGETS
 from training.recipe import Recipe, read_recipe
 
@@ -147,6 +147,12 @@ def test_a_plateau_halves_the_rate_after_five_epochs_without_a_lower_loss() -> N
     assert plateau_rate(recipe, falling + still) == plateau_rate(recipe, falling + still + still[:5]) == 0.5
     assert plateau_rate(recipe, falling + still * 2) == 0.25
     assert plateau_rate(recipe, [*falling, *still[:5], 0.5]) == 1.0, "a lower one begins anew"
+
+
+def test_a_plateau_is_reached_by_a_ramp() -> None:
+    recipe = Recipe("x", "0", "x", learning_rate=1.0, schedule="plateau", warm_up=0.1)
+    assert [rate(recipe, progress, []) for progress in (0.0, 0.05, 0.1, 1.0)] == [0.0, 0.5, 1.0, 1.0]
+    assert rate(replace(recipe, warm_up=0.0), 0.0, []) == 1.0
 
 
 @pytest.mark.parametrize("name", sorted(each.name for each in (ROOT / "training" / "recipes").glob("*.toml")))
