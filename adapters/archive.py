@@ -9,7 +9,7 @@ import zipfile
 import zlib
 from collections.abc import Callable, Iterable
 from pathlib import PurePosixPath
-from typing import Final
+from typing import Any, Final
 
 from ecg.errors import MalformedPayload, TooLarge
 
@@ -27,6 +27,8 @@ _ZIP_METHODS: Final = (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED)
 _GZIP: Final = b"\x1f\x8b"
 _TAR_MAGIC: Final = slice(257, 262)  # POSIX.1-1988 ustar, offset of the field 'magic'
 _TAR_END: Final = bytes(512)  # the same: an archive ends with blocks of zeros
+# POSIX.1-2001 pax: a record begins with its length, for which Python looks as long as the square of the digits.
+_PAX_FLOOD: Final = re.compile(rb"\d{32}")
 _DRIVE: Final = re.compile("[A-Za-z]:")
 # What file managers add. It is nobody's ECG.
 _LITTER: Final = ("__MACOSX", ".DS_Store", "Thumbs.db", "desktop.ini")
@@ -94,7 +96,9 @@ def _of_zip(data: bytes, ending: str) -> dict[str, bytes]:
 
 def _of_tar(data: bytes, ending: str) -> dict[str, bytes]:
     whole = _without_gzip(data)
-    with tarfile.open(fileobj=io.BytesIO(whole)) as archive:
+    if data.startswith(_GZIP) and whole[_TAR_MAGIC] != b"ustar":
+        raise MalformedPayload("What gzip made is no tar: send a single file as it is, or in a zip.")
+    with tarfile.open(fileobj=io.BytesIO(whole), tarinfo=_Entry) as archive:
         inside = []
         for count, each in enumerate(archive, 1):
             if count > MAX_ENTRIES:
@@ -112,6 +116,17 @@ def _of_tar(data: bytes, ending: str) -> dict[str, bytes]:
             return file.read(most) if file else b""
 
         return _bounded([each.name for each in inside], content, len(data), ending)
+
+
+class _Entry(tarfile.TarInfo):
+    """An entry of a tar, whose extended header is looked at before Python looks for records in it."""
+
+    def _proc_pax(self, archive: Any) -> Any:
+        at = archive.fileobj.tell()
+        if _PAX_FLOOD.search(archive.fileobj.read(max(self.size, 0))):
+            raise tarfile.ReadError("an extended header of digits")
+        archive.fileobj.seek(at)
+        return super()._proc_pax(archive)  # type: ignore[misc]  # typeshed has none of its inner parts
 
 
 def _without_gzip(data: bytes) -> bytes:

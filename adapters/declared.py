@@ -6,6 +6,7 @@ from dataclasses import fields, replace
 from datetime import datetime, timedelta
 from typing import Final, TypeVar
 
+from adapters.voltage import ucum
 from ecg.errors import InvalidQuery, MalformedPayload
 from ecg.payload import Declared
 from ecg.recording import Order, Patient
@@ -19,6 +20,7 @@ _PATIENT_KEYS: Final = ("id", "issuer", "birth_date")
 # A name and a URI may mean the same one: the site's settings say so, later.
 _ISSUERS: Final = ("issuer", "accession_issuer")
 _ORDER_KEYS: Final = ("accession_number", "accession_issuer", "study_uid")
+_ANY_ZONES: Final = timedelta(hours=26)  # from -12:00 to +14:00
 _SAME_TIME: Final = timedelta(seconds=1)  # many write whole seconds
 
 
@@ -31,7 +33,7 @@ def as_said(said: Mapping[str, str]) -> Declared:
     leads = said.get("leads", "").strip()
     return Declared(
         fs=_frequency(said["fs"]) if "fs" in said else None,
-        unit=said.get("unit", "").strip() or None,
+        unit=ucum(said.get("unit", "")).strip() or None,
         leads=tuple(each.strip() for each in leads.split(",")) if leads else (),
     )
 
@@ -58,11 +60,13 @@ def agreed_time(read: datetime | None, declared: datetime | None) -> datetime | 
     """Return when an ECG was acquired: as it was read, else as it was declared.
 
     Raises:
-        MalformedPayload: the two are not the same. Nothing is said against times of which one alone names a zone.
+        MalformedPayload: the two are not the same. Where one alone names a zone, the other may be in any.
     """
     if read is None or declared is None:
         return read or declared
-    if (read.tzinfo is None) == (declared.tzinfo is None) and abs(read - declared) > _SAME_TIME:
+    same_kind = (read.tzinfo is None) == (declared.tzinfo is None)
+    away = abs(read - declared if same_kind else read.replace(tzinfo=None) - declared.replace(tzinfo=None))
+    if away > (_SAME_TIME if same_kind else _ANY_ZONES):
         raise MalformedPayload("The declared time of acquisition and the file's disagree.")
     return read
 

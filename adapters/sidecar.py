@@ -9,6 +9,7 @@ from datetime import date, datetime
 from pathlib import PurePosixPath
 from typing import Any, Final, NoReturn
 
+from adapters.voltage import ucum
 from ecg.errors import MalformedPayload
 from ecg.payload import Declared
 from ecg.recording import PRIORITIES, Order, Patient
@@ -39,7 +40,7 @@ def beside(held: Mapping[str, bytes]) -> Beside:
     JSON that is a FHIR resource is an ECG's own file.
 
     Raises:
-        MalformedPayload: a side-car is not what it should be.
+        MalformedPayload: a side-car is not what it should be, or a file has two.
     """
     cars = [name for name, data in held.items() if _is_sidecar(name, data)]
     rest = {name: data for name, data in held.items() if name not in cars}
@@ -50,6 +51,8 @@ def beside(held: Mapping[str, bytes]) -> Beside:
             rest = dict(rest) | {car: held[car]}
             continue
         declared = declared_in(held[car])
+        if not found.keys().isdisjoint(theirs):
+            raise MalformedPayload("A file of the archive has two side-cars.")
         found |= dict.fromkeys(theirs, declared)
     return Beside(rest, found)
 
@@ -113,6 +116,10 @@ def _text(value: Any) -> str:
     if not isinstance(value, str) or not value.strip() or len(value) > MAX_TEXT or not value.isprintable():
         raise ValueError(f"a text of 1 to {MAX_TEXT} printable characters")
     return value.strip()
+
+
+def _unit(value: Any) -> str:
+    return ucum(_text(value))
 
 
 def _leads(value: Any) -> tuple[str, ...]:
@@ -184,6 +191,6 @@ _ORDER: Final[dict[str, Callable[[Any], Any]]] = {
     **{"study_uid": _uid, "priority": _one_of(*PRIORITIES)},
 }
 _KEYS: Final[dict[str, Callable[[Any], Any]]] = {
-    **{"fs": _frequency, "unit": _text, "leads": _leads, "acquired_at": _time},
+    **{"fs": _frequency, "unit": _unit, "leads": _leads, "acquired_at": _time},
     **{"patient": _patient, "order": _order},
 }

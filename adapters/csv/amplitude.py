@@ -12,9 +12,10 @@ from adapters.voltage import MILLIVOLT_PER_UNIT
 LEAST: Final = 0.3  # mV
 MOST: Final = 4.0  # mV
 MAX_SAMPLES: Final = 100_000  # of a lead; more need not be looked at
-# What was brought to one height or one spread, lead by lead, has lost its unit.
+# What was brought to one height or one spread, lead by lead or all leads as one, has lost its unit.
 SAME_HEIGHT: Final = 1e-3
 SAME_SPREAD: Final = 1e-2
+EXACTLY: Final = 1e-6  # to which the highest sample of all leads, or their whole range, is 1 where somebody made it so
 
 
 def unit_by_amplitude(samples: NDArray[np.float64]) -> str | None:
@@ -33,6 +34,9 @@ def unit_by_amplitude(samples: NDArray[np.float64]) -> str | None:
 
 
 def _is_normalised(rows: NDArray[np.float64]) -> bool:
+    whole = (np.nanmax(np.abs(rows)), np.nanmax(rows) - np.nanmin(rows))
+    if np.isclose(whole, 1.0, rtol=EXACTLY).any() or np.isclose(np.nanstd(rows), 1.0, rtol=SAME_HEIGHT):
+        return True
     heights, spreads = np.nanmax(rows, axis=1) - np.nanmin(rows, axis=1), np.nanstd(rows, axis=1)
     if len(rows) == 1:
         return bool(

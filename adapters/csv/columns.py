@@ -32,6 +32,7 @@ MAX_NAME: Final = 80  # characters
 _BRACKETED: Final = re.compile(r"(?P<label>[^\[\]()]*?)[\s_]*[\[(]\s*(?P<unit>[^\[\]()]*?)\s*[\])]\s*")
 _SUFFIXED: Final = re.compile(r"(?P<label>.*?)\s*[_/]\s*(?P<unit>[A-Za-z\u00b5\u03bc]+)\s*")
 _ECG: Final = re.compile(r"(?:ecg|ekg)[\s_:]+", re.IGNORECASE)
+_APART: Final = re.compile(r"\s{2,}|\t")
 # Right-sided and posterior leads: known, and none of the twelve.
 _FURTHER: Final = re.compile(r"V[3-6]R|V[789]", re.IGNORECASE)
 
@@ -100,7 +101,7 @@ def columns(layout: Layout) -> tuple[Column, ...]:
     rows: list[list[str]] = []
     for line in reversed(layout.before):
         words = bare(line)
-        held = _trimmed(layout.cells(words), layout.columns)
+        held = _names(layout, words)
         if not words.strip():
             continue
         if len(held) != layout.columns or (is_statement(words) and not any(map(_is_named, held))):
@@ -167,8 +168,15 @@ def _are_units(held: Sequence[str]) -> bool:
     )
 
 
-def _trimmed(held: list[str], width: int) -> list[str]:
-    """Return the cells of a header without what separators at its end add, or with what they add to each row."""
+def _names(layout: Layout, words: str) -> list[str]:
+    """Return the cells of a header without what separators at its end add, or with what they add to each row.
+
+    Where spaces separate, 'Lead II (mV)' is one name if two of them stand between names, or there is a single column.
+    """
+    held, width = layout.cells(words), layout.columns
+    if not layout.separator and len(held) != width:
+        apart = [each.strip("\"'") for each in _APART.split(words.strip())]
+        return apart if len(apart) == width else held
     while len(held) > width and not held[-1]:
         held = held[:-1]
     return held

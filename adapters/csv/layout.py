@@ -35,6 +35,7 @@ class Layout:
         separator: what stands between cells; '' for any spaces.
         columns: cells in a row; 0 where the leads are rows.
         decimals: what may be the decimal mark; two where the table does not tell.
+        marked: whether a number of those that were looked at has a mark at all.
         grouped: whether the other mark groups thousands.
         timed: whether the first cell of a row is a date or time of day in words.
         first: the first cell of the first row.
@@ -44,6 +45,7 @@ class Layout:
     separator: str
     columns: int
     decimals: tuple[str, ...] = (".",)
+    marked: bool = True
     grouped: bool = False
     timed: bool = False
     first: str = field(default="", repr=False)
@@ -97,6 +99,7 @@ def layout(head: str, leads: int = 0) -> Layout | None:
         separator=separator,
         columns=len(rows[-1]),
         decimals=decimals,
+        marked=any("." in each or "," in each for each in numbers),
         grouped=len(decimals) == 1 and any(_other(decimals[0]) in each for each in numbers),
         timed=timed,
         first=rows[0][0],

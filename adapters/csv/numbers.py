@@ -16,7 +16,12 @@ from ecg.errors import MalformedPayload
 
 _QUOTES: Final = (b'"', b"'")
 _USUAL: Final = b"0123456789.,+-eE;|\t\n "  # without these, nothing is left of a table of numbers and gaps
+# '1.234' may be one and a fraction or one thousand; '0.123', '1.5' and '1234.567' may not.
+_MAY_GROUP: Final = re.compile(rb"(?<![\d.,:])[1-9]\d{0,2}(?:[.,]\d{3})+(?![\d.,])")
+_IS_DECIMAL: Final = re.compile(rb"[.,](?!\d{3}(?!\d))|(?<!\d)0[.,]|\d{4}[.,]")
 _NO_TABLE: Final = "A row does not fit the table: it holds something else than numbers, or more or fewer of them."
+
+_UNCLEAR: Final = "The points or commas in the numbers {}: write them with a decimal point."
 
 
 def numbers(text: bytes, layout: Layout) -> NDArray[np.float64]:
@@ -113,11 +118,13 @@ def _with_points(body: bytes, layout: Layout, separator: str) -> bytes:
     """
     if len(layout.decimals) != 1:
         reason = "may be decimal marks as well as group thousands" if layout.decimals else "contradict each other"
-        raise MalformedPayload(f"The points or commas in the numbers {reason}: write them with a decimal point.")
+        raise MalformedPayload(_UNCLEAR.format(reason))
     decimal = layout.decimals[0].encode()
     other = b"," if decimal == b"." else b"."
     if other == separator.encode():
         return body
+    if separator and not layout.marked and _MAY_GROUP.search(body) and not _IS_DECIMAL.search(body):
+        raise MalformedPayload(_UNCLEAR.format("may be decimal marks as well as group thousands"))
     if layout.grouped:
         mark = re.escape(other)
         if re.search(rb"(?<!\d)%b|\d{4}%b|%b(?!\d{3}(?!\d))" % (mark, mark, mark), body):

@@ -31,7 +31,7 @@ MAX_FIGURE: Final = 1e12  # no unit makes a voltage of more
 _NAMELESS: Final = Column("index")
 _OPEN: Final = {
     "fs": "the sampling frequency",
-    "unit": "the unit of the samples",
+    "unit": "the unit of the samples as they stand",
     "leads": "which lead each column is",
 }
 
@@ -106,6 +106,8 @@ def _table(data: bytes, declared: Declared) -> Table:
     named = columns(found)
     if values.shape[1] != found.columns:
         raise MalformedPayload(f"The rows have {found.columns} cells, and others {values.shape[1]}.")
+    if values.shape[1] == 1 and len(values) > 1 and np.isnan(values[1::2]).all():
+        raise MalformedPayload("Every other line is empty: samples that are missing, or ends of lines written twice.")
     values, named = _shaped(values, named, timed=found.timed)
     return Table(values, named, said, stamp(found.first))
 
@@ -221,8 +223,15 @@ def _units(table: Table, places: Sequence[int], declared: Declared) -> tuple[lis
     said = [table.columns[at].unit for at in places]
     if len(of_all | {each for each in said if each}) > (1 if of_all else len(MILLIVOLT_PER_UNIT)):
         raise MalformedPayload("The units that are stated and declared disagree.")
-    found = [each or next(iter(of_all), None) for each in said]
-    is_raw = table.said.gain or any(each.raw for each in table.columns)
-    if not any(found) and not is_raw and (settled := unit_by_amplitude(table.values[:MAX_SAMPLES, list(places)].T)):
+    # Beside a gain, and for raw samples, what the file states may be the unit that they are to be scaled to.
+    raw = [table.columns[at].raw or (table.said.gain and _are_whole(table.values[:, at])) for at in places]
+    of_file = next(iter(of_all), None)
+    found = [unit or (of_file if declared.unit or not is_raw else None) for unit, is_raw in zip(said, raw, strict=True)]
+    is_scaled = table.said.gain or any(each.raw for each in table.columns)
+    if not any(found) and not is_scaled and (settled := unit_by_amplitude(table.values[:MAX_SAMPLES, list(places)].T)):
         return [settled] * len(found), (f"The unit was settled by the amplitude: only in {settled} is it an ECG's.",)
     return found, ()
+
+
+def _are_whole(values: NDArray[np.float64]) -> bool:
+    return bool((np.isnan(values) | (values == np.rint(values))).all())

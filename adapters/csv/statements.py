@@ -28,6 +28,11 @@ _TIME: Final = re.compile(
     r"\s*[\"']?(?:acquired_at|acquisition time|record(?:ed|ing) date|start(?: ?time)?)[\"']?\s*[=:,;\t]\s*(?P<time>.+)",
     re.IGNORECASE,
 )
+# 'Original fs: 1000' and 'time unit: s' say nothing of these samples; after one of these words it is still theirs.
+_QUALIFIED: Final = re.compile(r"([^\W\d_]+)[\s_-]+\Z")
+_OF_ALL: Final = frozenset(
+    {"amplitude", "and", "at", "data", "ecg", "ekg", "sample", "samples", "signal", "signals", "the", "voltage", "with"}
+)
 # Figures by which somebody scaled, or is to scale, the samples. Who may multiply by which is said nowhere.
 _GAIN: Final = re.compile(r"\b(?:gain|resolution|scal(?:e|ing)|sensitivity|lsb|adc|adu|raw)\b", re.IGNORECASE)
 _HERTZ: Final = {"": 1.0, "hz": 1.0, "hertz": 1.0, "sps": 1.0, "samples/s": 1.0, "khz": 1000.0}
@@ -72,7 +77,7 @@ def stated(lines: Sequence[str]) -> Statements:
     said = [bare(each) for each in lines if len(each) <= MAX_LINE]
     times = {stamp(each) for each in _found(_TIME, "time", said)} - {None}
     return Statements(
-        fs=_only({each for match in map(_FS.search, said) if match and (each := _frequency(match))}),
+        fs=_only({each for match in _matches(_FS, said) if (each := _frequency(match))}),
         unit=_only(set(_found(_UNIT, "unit", said))),
         leads=_only({_labels(each) for each in _found(_LEADS, "leads", said)} - {()}) or (),
         acquired_at=_only(times),
@@ -81,7 +86,15 @@ def stated(lines: Sequence[str]) -> Statements:
 
 
 def _found(pattern: re.Pattern[str], name: str, lines: Sequence[str]) -> Iterator[str]:
-    yield from (match[name].strip(" \t\"',;") for match in map(pattern.search, lines) if match)
+    yield from (match[name].strip(" \t\"',;") for match in _matches(pattern, lines))
+
+
+def _matches(pattern: re.Pattern[str], lines: Sequence[str]) -> Iterator[re.Match[str]]:
+    """Yield what lines state of these samples, and not of something else that a word before it names."""
+    for match in (match for line in lines for match in pattern.finditer(line)):
+        before = _QUALIFIED.search(match.string[: match.start()])
+        if before is None or before[1].lower() in _OF_ALL:
+            yield match
 
 
 def _only(said: set[_T]) -> _T | None:

@@ -25,7 +25,10 @@ def plain(data: bytes) -> bytes:
         except UnicodeError as error:
             raise MalformedPayload("The text is no UTF-16, as its mark says.") from error
     data = data.removeprefix(_UTF8)
-    return data.replace(b"\r\n", b"\n").replace(b"\r", b"\n") if b"\r" in data else data
+    if b"\r" not in data:
+        return data
+    # Programs that write '\r\n' to a file which Windows writes as text leave '\r\r\n': one end of a line.
+    return data.replace(b"\r\r\n", b"\n").replace(b"\r\n", b"\n").replace(b"\r", b"\n")
 
 
 def head(text: bytes) -> str | None:

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from typing import Final
 from xml.etree.ElementTree import Element
 
-from adapters.declared import agreed_order, agreed_patient
+from adapters.declared import agreed_order, agreed_patient, agreed_time
 from adapters.hl7v3 import context
 from adapters.hl7v3.codes import RHYTHM, ROOT
 from adapters.hl7v3.sequences import waveform
@@ -54,7 +54,7 @@ class AnnotatedEcgReader:
             provenance=Provenance(self.name, notes=left + notes + doubts),
             patient=agreed_patient(context.patient(root), declared.patient),
             order=agreed_order(Order(), declared.order),
-            acquired_at=acquired_at,
+            acquired_at=agreed_time(acquired_at, declared.acquired_at),
             filters=context.filters(series),
             device=context.device(series),
             statements=context.statements(series),

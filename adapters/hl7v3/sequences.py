@@ -158,7 +158,7 @@ def _name(code: Element | None) -> str | None:
     by_code = lead_of(coded) if coded and attribute(code, "codeSystem") in (MDC, None) else None
     if by_code is None:
         return by_text or ("" if coded else None)
-    if by_text and by_text != by_code and by_code != INVERTED_AVR:
+    if by_text and by_text != by_code.removeprefix("-"):  # -aVR may be shown as aVR
         raise MalformedPayload("The code and the text of one lead disagree.")
     return by_code
 

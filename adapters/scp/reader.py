@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from adapters.declared import agreed_order, agreed_patient
+from adapters.declared import agreed_order, agreed_patient, agreed_time
 from adapters.leads import placement_notes
 from adapters.scp import context
 from adapters.scp.sections import is_record, sections
@@ -41,7 +41,7 @@ class ScpReader:
             provenance=Provenance(self.name, notes=notes + placement_notes(placement) + doubts),
             patient=agreed_patient(context.patient(fields), declared.patient),
             order=agreed_order(Order(), declared.order),
-            acquired_at=acquired_at,
+            acquired_at=agreed_time(acquired_at, declared.acquired_at),
             filters=context.filters(fields),
             device=context.device(fields),
             statements=context.statements(held, fields),

@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from typing import Final
 
-from adapters.declared import agreed_order, agreed_patient
+from adapters.declared import agreed_order, agreed_patient, agreed_time
 from adapters.leads import placement_notes
 from adapters.markup import parsed, root_name, text
 from adapters.sierra import context
@@ -48,7 +48,7 @@ class SierraReader:
             provenance=Provenance(self.name, notes=notes + placement_notes(placement) + doubts),
             patient=agreed_patient(context.patient(root), declared.patient),
             order=agreed_order(context.order(root), declared.order),
-            acquired_at=acquired_at,
+            acquired_at=agreed_time(acquired_at, declared.acquired_at),
             filters=context.filters(root),
             device=context.device(root),
             statements=context.statements(root),

@@ -5,7 +5,7 @@ from pathlib import PurePosixPath
 from typing import Final
 
 from adapters.archive import files, is_archive
-from adapters.declared import agreed_order, agreed_patient
+from adapters.declared import agreed_order, agreed_patient, agreed_time
 from adapters.wfdb.comments import told
 from adapters.wfdb.grouping import grouped, is_record
 from adapters.wfdb.header import looks_like, parsed
@@ -15,8 +15,10 @@ from ecg.errors import MalformedPayload
 from ecg.payload import Payload
 from ecg.recording import Order, Provenance, Recording
 
-# Endings of files that could hold signals which the header forgot; annotations have others.
+MAX_STATEMENTS: Final = 200
+# Endings of files that could hold signals which the header forgot, or an ECG by itself; annotations have others.
 _SIGNAL_FILES: Final = frozenset({".dat", ".mat", ".edf", ".bdf", ".flac", ".xyz", ".bin"})
+_ECG_FILES: Final = frozenset({".csv", ".dcm", ".scp", ".tsv", ".txt", ".xml"})
 
 
 @dataclass(frozen=True)
@@ -49,7 +51,7 @@ class RecordReader:
         bundle = Bundle(record.header, {name: held.pop(name) for name in record.parts})
         parts = whole(bundle, header)
         samples, notes = waveform(bundle, parts, declared, len(payload.data))
-        if any(PurePosixPath(name).suffix in _SIGNAL_FILES for name in record.beside):
+        if any(PurePosixPath(name).suffix.lower() in _SIGNAL_FILES | _ECG_FILES for name in record.beside):
             notes += ("A file beside the header, which does not name it, was left out.",)
         patient, statements = told(parts.comments)
         recording = Recording(
@@ -57,7 +59,7 @@ class RecordReader:
             provenance=Provenance(self.name, notes=header.notes + notes),
             patient=agreed_patient(patient, declared.patient),
             order=agreed_order(Order(), declared.order),
-            acquired_at=header.begun or declared.acquired_at,
-            statements=statements,
+            acquired_at=agreed_time(header.begun, declared.acquired_at),
+            statements=statements[:MAX_STATEMENTS],
         )
         return (recording,)

@@ -12,6 +12,8 @@ from adapters.wfdb.header import NULL, Header, Signal, parsed
 from adapters.wfdb.samples import COMPRESSED, held_frames
 from ecg.errors import MalformedPayload
 
+# MAT-File Format: how level 5 begins. Only of level 4, which WFDB's programs write, the samples' place is known.
+_MATLAB_5: Final = b"MATLAB 5.0 MAT-file"
 SLACK: Final = 3  # samples that fill up a signal file's last block
 
 
@@ -144,6 +146,8 @@ def _frames(bundle: Bundle, header: Header) -> tuple[int, tuple[str, ...]]:
     groups = [tuple(group) for _, group in groupby(stored, key=lambda each: each.file)]
     if len({group[0].file for group in groups}) < len(groups):  # header(5): they "must be consecutive"
         raise MalformedPayload("The signals of one file are not consecutive in the WFDB header.")
+    if any(bundle.beside(group[0].file).startswith(_MATLAB_5) for group in groups):
+        raise MalformedPayload("A signal file is a MAT-file of level 5, in which samples cannot be found by an offset.")
     held = {held_frames(group, len(bundle.beside(group[0].file))) for group in groups}
     if header.frames is None and (len(held) != 1 or None in held):
         raise MalformedPayload("The WFDB header does not say how many samples there are, nor do the files.")

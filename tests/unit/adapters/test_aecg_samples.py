@@ -103,6 +103,11 @@ def test_inverted_avr_gets_its_sign_back() -> None:
     assert holds_the_heart(read_one(data))
 
 
+def test_the_code_of_inverted_avr_under_another_name_is_refused() -> None:
+    with pytest.raises(MalformedPayload, match="code and the text"):
+        read_one(edited('"MDC_ECG_LEAD_V1"', '"MDC_ECG_LEAD_AVRneg" displayName="V1"'))
+
+
 @pytest.mark.parametrize(
     ("code", "lead"), [("MDC_ECG_LEAD_V3R", "V3R"), ("MDC_ECG_LEAD_V7", "V7"), ("131344", "MDC 131344")]
 )
@@ -133,6 +138,13 @@ def test_what_is_not_said_is_asked_for_and_may_be_declared(old: str, new: str, m
         read_one(data)
     assert refused.value.declare == (missing,)
     assert holds_the_heart(read_one(data, Declared(fs=500.0, unit="uV", leads=LEADS)))
+
+
+def test_a_declared_time_contradicts_nothing() -> None:
+    said = read_one(aecg()).acquired_at
+    assert said is not None and read_one(aecg(), Declared(acquired_at=said)).acquired_at == said
+    with pytest.raises(MalformedPayload, match="time of acquisition"):
+        read_one(aecg(), Declared(acquired_at=said + timedelta(days=2)))
 
 
 @pytest.mark.parametrize(

@@ -154,6 +154,7 @@ TURNS = {
     "a chain of long names": header(tarfile.GNUTYPE_LONGNAME, b"%011o\0" % 0) * 5000,
     "a sparse file": header(tarfile.GNUTYPE_SPARSE, b"%011o\0" % 0),
     "a size beyond all numbers": header(tarfile.REGTYPE, b"\x80" + b"\xff" * 11),
+    "an extended header of digits": header(tarfile.XHDTYPE, b"%011o\0" % 1_000_000) + b"1" * 1_000_448,
     "a device": header(tarfile.CHRTYPE, b"%011o\0" % 0),
     "many folders": header(tarfile.DIRTYPE, b"%011o\0" % 0) * 30_000,
 }
@@ -165,6 +166,11 @@ def test_a_tar_that_leads_nowhere_is_refused_quickly(start: bytes) -> None:
     with pytest.raises(PayloadError):
         files(start + bytes(10_240))
     assert time.monotonic() - began < 20
+
+
+def test_a_single_file_that_gzip_packed_is_told_from_a_damaged_archive() -> None:
+    with pytest.raises(MalformedPayload, match="no tar"):
+        files(gzip.compress(b"1,2\n" * 200))
 
 
 def test_a_tar_cut_short_is_refused_wherever_it_was_cut() -> None:

@@ -65,6 +65,22 @@ def test_two_whole_numbers_may_be_one_with_a_decimal_comma() -> None:
     assert read_one(text, fs=500.0, unit="uV", leads=("I",)).waveform.leads == ("I",)
 
 
+@pytest.mark.parametrize("mark", [".", ","])
+def test_a_mark_that_stands_far_down_and_may_group_thousands_is_refused(mark: str) -> None:
+    steps = np.clip((MV * 1000).round(), -900, 900).astype(int)
+    steps[-1, 0] = 1234
+    text = ";".join(LEADS) + "\n" + "\n".join(";".join(f"{x:,}".replace(",", mark) for x in row) for row in steps)
+    with pytest.raises(MalformedPayload, match="group thousands"):
+        read_one(text, fs=500.0, unit="uV")
+
+
+def test_a_fraction_further_on_settles_what_a_point_is() -> None:
+    steps = np.clip((MV * 1000).round(), -900, 900)
+    steps[-2:, 0] = 0.5, 1.234
+    text = saved(steps, header=";".join(LEADS), delimiter=";", fmt="%.6g")
+    assert read_one(text, fs=500.0, unit="uV").waveform.signal[0, -1] == pytest.approx(0.001234)
+
+
 def test_points_that_may_be_decimal_or_group_thousands_are_refused() -> None:
     text = "\n".join(f"1.{100 + at % 800};2.{100 + at % 700}" for at in range(3000))
     with pytest.raises(MalformedPayload, match="group thousands"):
@@ -180,8 +196,10 @@ def test_the_height_settles_the_unit_and_it_is_noted(unit: str, factor: float) -
         (MV - MV.mean(axis=0)) / MV.std(axis=0),
         (MV - MV.min(axis=0)) / np.ptp(MV, axis=0),
         (MV - MV.min()) * 30,
+        MV / np.abs(MV).max(),
+        (MV - MV.min()) / np.ptp(MV),
     ],
-    ids=["whole numbers", "tenths", "small", "z-scores", "zero to one", "too high"],
+    ids=["whole numbers", "tenths", "small", "z-scores", "zero to one", "too high", "all by one", "all from zero"],
 )
 def test_the_height_settles_nothing_where_it_may_deceive(values: np.ndarray) -> None:
     whole = bool((values == values.round()).all())
@@ -191,6 +209,29 @@ def test_the_height_settles_nothing_where_it_may_deceive(values: np.ndarray) -> 
 def test_the_height_settles_nothing_where_a_gain_is_spoken_of() -> None:
     assert refused(f"# gain=200\n{saved(MV, header=NAMES)}", fs=500.0) == ("unit",)
     assert refused(saved(MV, header=",".join(f"{lead} (adu)" for lead in LEADS)), fs=500.0) == ("unit",)
+
+
+@pytest.mark.parametrize("stated", ["# unit: mV\n# gain: 100 per mV\n{}", "# unit: mV\n{} (adu)"])
+def test_a_unit_stated_beside_raw_samples_is_theirs_only_where_the_sender_says_so(stated: str) -> None:
+    names = NAMES if "gain" in stated else " (adu),".join(LEADS)
+    text = saved((MV * 100).round(), header=stated.format(names), fmt="%d")
+    assert refused(text, fs=500.0) == ("unit",)
+    np.testing.assert_allclose(read_one(text, fs=500.0, unit="mV").waveform.signal, (MV.T * 100).round())
+    scaled = saved(MV, header=f"# unit: mV\n# gain: 100 per mV\n{NAMES}")
+    np.testing.assert_allclose(read_one(scaled, fs=500.0).waveform.signal, MV.T, atol=1e-5)
+
+
+@pytest.mark.parametrize(
+    "other", ["original sampling rate: 1000 Hz", "Pleth fs=125", "downsampled from original fs=1000"]
+)
+def test_the_frequency_of_something_else_is_not_the_samples(other: str) -> None:
+    assert refused(f"# {other}\n{saved(MV, header=NAMES)}", unit="mV") == ("fs",)
+    assert read_one(f"# {other}, ECG fs=500\n{saved(MV, header=NAMES)}", unit="mV").waveform.fs == 500.0
+
+
+def test_the_unit_of_the_times_is_not_the_samples() -> None:
+    text = saved(MV, header=f"# Time unit: ms\n# Unit: mV\n{NAMES}")
+    np.testing.assert_allclose(read_one(text, fs=500.0).waveform.signal, MV.T, atol=1e-5)
 
 
 def test_a_unit_that_contradicts_is_refused() -> None:
@@ -291,6 +332,30 @@ def test_strips_that_were_not_recorded_together_are_refused() -> None:
     assert not contradict(strips[:, kept].T.astype(np.float32), [LEADS[at] for at in kept])
 
 
+# How lines end, and what stands over a single column.
+
+
+def test_ends_of_lines_that_windows_wrote_twice_are_one_each() -> None:
+    for columns, header in ((slice(None), NAMES), (slice(1, 2), "II")):
+        text = saved(MV[:, columns], header=header).replace("\n", "\r\r\n")
+        signal = read_one(text, fs=500.0, unit="mV").waveform.signal
+        np.testing.assert_allclose(signal, MV.T[columns], atol=1e-5)
+
+
+def test_a_column_whose_every_other_line_is_empty_is_refused() -> None:
+    with pytest.raises(MalformedPayload, match="Every other line"):
+        read_one(saved(MV[:, 1:2], header="II").replace("\n", "\n\n"), fs=500.0, unit="mV")
+
+
+@pytest.mark.parametrize("name", ["Lead II", "II (mV)", '"II (mV)"', "ECG II [mV]"])
+@pytest.mark.parametrize("timed", [False, True])
+def test_a_name_of_several_words_is_one_where_spaces_separate(name: str, timed: bool) -> None:
+    values, header = (np.column_stack([TIMES, MV[:, 1]]), f"time (s)   {name}") if timed else (MV[:, 1:2], name)
+    waveform = read_one(saved(values, header=header, delimiter="   "), fs=500.0, unit="mV").waveform
+    assert waveform.leads == ("II",)
+    np.testing.assert_allclose(waveform.signal[0], MV[:, 1], atol=1e-5)
+
+
 # Whose it is, and when.
 
 
@@ -307,6 +372,13 @@ def test_times_that_disagree_are_refused() -> None:
     assert read_one(text).acquired_at == datetime(2024, 2, 29, 12, 34, 56)
     with pytest.raises(MalformedPayload, match="time of acquisition"):
         read_one(text, acquired_at=datetime(2024, 2, 29, 13, 34, 56))
+
+
+def test_times_of_which_one_names_a_zone_disagree_only_where_no_zone_explains_it() -> None:
+    text = f"# acquired_at: 2024-02-29T12:34:56\n{table().decode()}"
+    assert read_one(text, acquired_at=datetime(2024, 2, 29, 20, 34, 56, tzinfo=UTC)).acquired_at is not None
+    with pytest.raises(MalformedPayload, match="time of acquisition"):
+        read_one(text, acquired_at=datetime(2024, 3, 2, 12, 34, 56, tzinfo=UTC))
 
 
 # What is no table, or breaks.

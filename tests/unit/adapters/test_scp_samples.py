@@ -136,6 +136,13 @@ def test_a_lead_without_a_code_may_be_declared() -> None:
     assert holds_the_heart(read_one(scp(how=how), Declared(leads=LEADS)))
 
 
+def test_a_declared_time_contradicts_nothing() -> None:
+    said = read_one(scp()).acquired_at
+    assert said is not None and read_one(scp(), Declared(acquired_at=said)).acquired_at == said
+    with pytest.raises(MalformedPayload, match="time of acquisition"):
+        read_one(scp(), Declared(acquired_at=said + timedelta(days=2)))
+
+
 @pytest.mark.parametrize(
     "declared", [Declared(fs=250.0), Declared(unit="mV"), Declared(leads=LEADS[::-1]), Declared(leads=LEADS[:3])]
 )

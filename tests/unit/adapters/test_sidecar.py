@@ -119,6 +119,16 @@ def test_each_of_several_belongs_to_its_own() -> None:
     assert (two.waveform.leads, two.waveform.fs) == (("I", "II", "V3"), 250.0)
 
 
+def test_two_of_one_file_are_refused() -> None:
+    with pytest.raises(MalformedPayload, match="two side-cars"):
+        read_all({"ecg.csv": UV, "ecg.json": CAR, "ecg.JSON": as_json(patient={"id": "2"})})
+
+
+def test_the_micro_sign_is_ucums_u() -> None:
+    for sign in "\u00b5\u03bc":
+        assert declared_in(as_json(unit=f"{sign}V")) == as_said({"unit": f"{sign}V"}) == Declared(unit="uV")
+
+
 def test_one_that_belongs_to_none_is_an_ecg_that_is_none() -> None:
     with pytest.raises(UnknownFormat):
         read_all({"one.csv": UV, "two.csv": UV, "one.json": CAR, "two.json": CAR, "three.json": CAR})

@@ -1,6 +1,6 @@
 """Philips Sierra XML: leads in millivolt, limb leads rebuilt, the calibration pulse left out."""
 
-from datetime import date, datetime
+from datetime import date, datetime, timedelta
 from pathlib import Path
 
 import numpy as np
@@ -113,6 +113,13 @@ def test_what_contradicts_itself_or_is_not_known_is_refused(old: str, new: str, 
     assert old in data
     with pytest.raises(error):
         read_one(data.replace(old, new).encode())
+
+
+def test_a_declared_time_contradicts_nothing() -> None:
+    said = read_one(sierra()).acquired_at
+    assert said is not None and read_one(sierra(), Declared(acquired_at=said)).acquired_at == said
+    with pytest.raises(MalformedPayload, match="time of acquisition"):
+        read_one(sierra(), Declared(acquired_at=said + timedelta(days=2)))
 
 
 @pytest.mark.parametrize("declared", [Declared(fs=250.0), Declared(unit="mV"), Declared(leads=LEADS[::-1])])

@@ -1,5 +1,6 @@
 """Every signal format, written by wfdb or by signal(5)'s own words, comes back as it was put in; so do segments."""
 
+import io
 import sys
 import tempfile
 from pathlib import Path
@@ -7,6 +8,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+import scipy.io
 from numpy.typing import NDArray
 
 from adapters.readers import read, unwrapped
@@ -187,6 +189,19 @@ def test_a_preamble_is_passed_over() -> None:
     held["r.hea"] = held["r.hea"].replace(b"r.dat 16 ", b"r.dat 16+24 ")
     held["r.dat"] = bytes(range(24)) + held["r.dat"]
     np.testing.assert_array_equal(read_one(held).waveform.signal, (heart() / 800).T.astype(np.float32))
+
+
+@pytest.mark.parametrize("level", ["4", "5"])
+def test_a_mat_file_is_read_only_where_its_samples_are_at_a_known_place(level: str) -> None:
+    whole, held = io.BytesIO(), written()
+    scipy.io.savemat(whole, {"val": heart().T.astype(np.int16)}, format=level)
+    held["r.hea"] = held["r.hea"].replace(b"r.dat 16 ", b"r.dat 16+24 ")
+    held["r.dat"] = whole.getvalue()
+    if level == "4":
+        np.testing.assert_array_equal(read_one(held).waveform.signal, (heart() / 800).T.astype(np.float32))
+        return
+    with pytest.raises(MalformedPayload, match="MAT-file"):
+        read_one(held)
 
 
 def test_skew_is_corrected_as_wfdb_does(tmp_path: Path) -> None:

@@ -291,8 +291,9 @@ def test_annotations_and_indexes_beside_a_record_are_left_out() -> None:
     assert one.provenance.notes == ()
 
 
-def test_a_file_that_could_hold_signals_is_noted() -> None:
-    (one,) = read_all(zipped(written() | {"r.edf": b"0"}))
+@pytest.mark.parametrize("name", ["r.edf", "r.DAT", "r.csv", "r.dcm"])
+def test_a_file_that_could_hold_signals_is_noted(name: str) -> None:
+    (one,) = read_all(zipped(written() | {name: b"0"}))
     assert one.provenance.notes == ("A file beside the header, which does not name it, was left out.",)
 
 

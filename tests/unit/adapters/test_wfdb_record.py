@@ -215,6 +215,15 @@ def test_a_date_in_another_form_is_left_out_and_noted(said: str) -> None:
     assert (one.acquired_at, one.provenance.notes) == (None, ("The header's date could not be read.",))
 
 
+def test_a_declared_time_fills_the_gap_and_contradicts_nothing() -> None:
+    when = datetime(2003, 2, 1, 10, 0)
+    assert read_one(written(), acquired_at=when).acquired_at == when
+    timed = edited("r 12 1000 10000", "r 12 1000 10000 10:00:00 01/02/2003")
+    assert read_one(timed, acquired_at=when).acquired_at == when
+    with pytest.raises(MalformedPayload, match="time of acquisition"):
+        read_one(timed, acquired_at=datetime(2003, 2, 2, 10, 0))
+
+
 @pytest.mark.parametrize("field", [5, 6])
 def test_a_checksum_or_first_sample_that_does_not_fit_is_refused(field: int) -> None:
     held = written()
