@@ -3,7 +3,7 @@
 import math
 from collections.abc import Mapping
 from dataclasses import fields, replace
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Final, TypeVar
 
 from ecg.errors import InvalidQuery, MalformedPayload
@@ -20,6 +20,7 @@ _PATIENT_KEYS: Final = ("id", "issuer", "birth_date")
 _ISSUERS: Final = ("issuer", "accession_issuer")
 _ORDER_KEYS: Final = ("accession_number", "accession_issuer", "study_uid")
 _SAME_TIME: Final = timedelta(seconds=1)  # many write whole seconds
+_FURTHEST: Final = timedelta(hours=14)  # that a clock anywhere is from UTC
 
 
 def as_said(said: Mapping[str, str]) -> Declared:
@@ -58,11 +59,16 @@ def agreed_time(read: datetime | None, declared: datetime | None) -> datetime | 
     """Return when an ECG was acquired: as it was read, else as it was declared.
 
     Raises:
-        MalformedPayload: the two are not the same. Nothing is said against times of which one alone names a zone.
+        MalformedPayload: the two are not the same; where one alone names a zone, they are not in any zone.
     """
     if read is None or declared is None:
         return read or declared
-    if (read.tzinfo is None) == (declared.tzinfo is None) and abs(read - declared) > _SAME_TIME:
+    if (read.tzinfo is None) == (declared.tzinfo is None):
+        differ = abs(read - declared) > _SAME_TIME
+    else:
+        ours, theirs = (each.astimezone(UTC).replace(tzinfo=None) if each.tzinfo else each for each in (read, declared))
+        differ = abs(ours - theirs) > _FURTHEST + _SAME_TIME
+    if differ:
         raise MalformedPayload("The declared time of acquisition and the file's disagree.")
     return read
 
