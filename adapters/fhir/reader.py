@@ -26,7 +26,8 @@ MAX_LEADS: Final = 64
 _NAMESPACE: Final = b'"http://hl7.org/fhir"'
 _BEGINNING: Final = 1024  # bytes
 _DOCUMENTS: Final = frozenset({"DocumentReference", "Media", "Binary"})
-# R4 value set observation-status, as R5's: what was never made, or must not be used.
+# R4 value set observation-status, as R5's: what was made, and what was never made or must not be used.
+_MADE: Final = frozenset({"preliminary", "final", "amended", "corrected", "unknown"})
 _VOID: Final = frozenset({"registered", "cancelled", "entered-in-error"})
 
 
@@ -107,14 +108,17 @@ def _ecgs(resources: Sequence[Bundled]) -> tuple[Ecg, ...]:
 
     Raises:
         UnknownFormat: there is none, or one is of somebody else than its subject.
-        MalformedPayload: each is void, there are too many, or leads come without the time by which they are one ECG.
+        MalformedPayload: each is void or one of no known status, there are too many, or leads come without the time by
+            which they are one ECG.
     """
     found: dict[str, list[Bundled]] = {}
     held = [each for each in resources if each.kind == "Observation"]
     ecgs = [each for each in held if _is_ecg(sources(each.resource))]
     for at, each in enumerate(ecgs):
-        if each.resource["status"] in _VOID:
+        if (status := each.resource["status"]) in _VOID:
             continue
+        if status not in _MADE:  # fhir.resources holds no code against its value set
+            raise MalformedPayload("The status of an Observation is none of FHIR's.")
         if any(focus != each.resource.get("subject") for focus in each.resource.get("focus", ())):
             raise UnknownFormat("An ECG of somebody else than its subject, such as a fetus, is not read (focus).")
         leads = {source.lead for source in sources(each.resource)}

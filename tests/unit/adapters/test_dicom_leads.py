@@ -138,7 +138,8 @@ def test_a_unit_may_have_the_micro_sign() -> None:
     ds = twelve_lead_dataset(RAW)
     for item in ds.WaveformSequence[0].ChannelDefinitionSequence:
         item.ChannelSensitivityUnitsSequence = [code("\u00b5V", "UCUM", "microvolt")]
-    assert np.allclose(read_one(ds).waveform.signal.T, RAW / 1000, atol=1e-6)
+    for declared in (None, "uV", "\u03bcV"):
+        assert np.allclose(read_one(ds, Declared(unit=declared)).waveform.signal.T, RAW / 1000, atol=1e-6)
 
 
 @pytest.mark.parametrize("swapped", [("2:1", "2:2"), ("2:2", "2:1")])

@@ -63,3 +63,10 @@ def test_single_leads_of_other_timings_are_other_ecgs() -> None:
     first, second = ({"effectiveTiming": {"event": [f"2024-02-{day}T10:00:00Z"]}} for day in (28, 29))
     assert [each.waveform.leads for each in read_all(bundle(lead("I", first), lead("II", second)))] == [("I",), ("II",)]
     assert [each.waveform.leads for each in read_all(bundle(lead("I", first), lead("II", first)))] == [("I", "II")]
+
+
+@pytest.mark.parametrize("status", ["entered-in-error ", "Entered-In-Error", "PLANTED"])
+def test_a_status_that_fhir_does_not_know_is_refused(status: str) -> None:
+    with pytest.raises(MalformedPayload, match=r"none of FHIR's|breaks R4's rules") as caught:
+        read_all(observation(status=status))
+    assert "PLANTED" not in str(caught.value)
