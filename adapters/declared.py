@@ -3,7 +3,7 @@
 import math
 from collections.abc import Mapping
 from dataclasses import fields, replace
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Final, TypeVar
 
 from adapters.voltage import ucum
@@ -20,8 +20,8 @@ _PATIENT_KEYS: Final = ("id", "issuer", "birth_date")
 # A name and a URI may mean the same one: the site's settings say so, later.
 _ISSUERS: Final = ("issuer", "accession_issuer")
 _ORDER_KEYS: Final = ("accession_number", "accession_issuer", "study_uid")
-_ANY_ZONES: Final = timedelta(hours=26)  # from -12:00 to +14:00
 _SAME_TIME: Final = timedelta(seconds=1)  # many write whole seconds
+_FURTHEST: Final = timedelta(hours=14)  # that a clock anywhere is from UTC
 
 
 def as_said(said: Mapping[str, str]) -> Declared:
@@ -60,13 +60,16 @@ def agreed_time(read: datetime | None, declared: datetime | None) -> datetime | 
     """Return when an ECG was acquired: as it was read, else as it was declared.
 
     Raises:
-        MalformedPayload: the two are not the same. Where one alone names a zone, the other may be in any.
+        MalformedPayload: the two are not the same; where one alone names a zone, they are not in any zone.
     """
     if read is None or declared is None:
         return read or declared
-    same_kind = (read.tzinfo is None) == (declared.tzinfo is None)
-    away = abs(read - declared if same_kind else read.replace(tzinfo=None) - declared.replace(tzinfo=None))
-    if away > (_SAME_TIME if same_kind else _ANY_ZONES):
+    if (read.tzinfo is None) == (declared.tzinfo is None):
+        differ = abs(read - declared) > _SAME_TIME
+    else:
+        ours, theirs = (each.astimezone(UTC).replace(tzinfo=None) if each.tzinfo else each for each in (read, declared))
+        differ = abs(ours - theirs) > _FURTHEST + _SAME_TIME
+    if differ:
         raise MalformedPayload("The declared time of acquisition and the file's disagree.")
     return read
 

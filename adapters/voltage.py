@@ -38,7 +38,7 @@ def millivolt_per(unit: str | None, declared: str | None) -> float:
         AmbiguousPayload: there is neither.
         MalformedPayload: it is no unit of voltage, or the two disagree.
     """
-    unit = ucum(unit) if unit else None
+    unit, declared = (ucum(each) if each else None for each in (unit, declared))
     if unit and declared and unit != declared:
         raise MalformedPayload("The declared unit and the file's disagree.")
     if not (unit or declared):

@@ -24,14 +24,19 @@ _BY_UPPER: Final = {
     # How Romance languages name the limb leads: 'derivação II' is DII or D2.
     **{f"D{name}": lead for number, lead in enumerate(LEADS[:3], 1) for name in (lead, number)},
 }
-_LABEL = re.compile(r"(?:E[CK]G[\s_:]*)?(?:LEAD[\s_:]*)?(AVR|AVL|AVF|D?III|D?II|D?I|D[1-3]|V[1-6])(?:\s*\(.*\))?")
+# In brackets stands whose system it is, what it is of, or its unit. Any other word, such as 'inverted', 'right' or
+# 'derived', may make it another lead.
+_LABEL = re.compile(
+    r"(?:E[CK]G[\s_:]*)?(?:LEAD[\s_:]*)?(AVR|AVL|AVF|D?III|D?II|D?I|D[1-3]|V[1-6])"
+    r"(?:\s*\((?:EINTHOVEN|GOLDBERGER|WILSON|PRECORDIAL|CHEST|LIMB|E[CK]G|[NUM]?V)\))?"
+)
 
 
 def lead_name(label: str) -> str | None:
     r"""Return the standard name for a lead's label, or None where it names none of the twelve.
 
     'Lead I (Einthoven)', 'ECG lead II', 'DIII', ' avr', 'V1\0' are known. 'V3R', '-aVR' or 'MLII', the modified lead of
-    Holter recorders, are other leads and give None.
+    Holter recorders, are other leads and give None, and so does 'aVR (inverted)'.
     """
     match = _LABEL.fullmatch(label.replace("\0", " ").strip().upper())
     return _BY_UPPER[match.group(1)] if match else None

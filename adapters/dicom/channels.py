@@ -16,10 +16,10 @@ from ecg.leads import INVERTED_AVR, LEADS, signed_lead_name
 from ecg.payload import Declared
 from ecg.recording import Filters
 
-# Labels of leads that are well known and none of the twelve.
-_OTHER: Final = re.compile(
-    r"(?:LEAD[\s_:]*)?(?:V[1-9]R|V[789]|[XYZ]|D(?:I{1,3}|AV[RLF]|V[1-6])|ES|AS|AI)", re.IGNORECASE
-)
+# Labels of leads that are well known and none of the twelve: measured at other places, or derived.
+_PLACES: Final = r"V[1-9]R|V[789]|[XYZ]|ES|AS|AI"
+_ELSEWHERE: Final = re.compile(rf"(?:LEAD[\s_:]*)?(?:{_PLACES})", re.IGNORECASE)
+_OTHER: Final = re.compile(rf"(?:LEAD[\s_:]*)?(?:{_PLACES}|D(?:I{{1,3}}|AV[RLF]|V[1-6]))", re.IGNORECASE)
 
 
 @dataclass(frozen=True)
@@ -145,6 +145,8 @@ def _lead(item: Item, declared: str | None) -> str:
     if len(names) > 1:
         raise MalformedPayload(f"A channel is called {' and '.join(sorted(names))} at once.")
     name = next(iter(names), None)
+    if name and any(_ELSEWHERE.fullmatch(text.strip()) for text in texts):
+        raise MalformedPayload(f"A channel is called {name} and another lead at once.")
     if declared and name and signed_lead_name(declared) != name:
         raise MalformedPayload(f"A channel that the file calls {name} was declared to be another lead.")
     label = next(reversed(texts), None)

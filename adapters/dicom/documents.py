@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 from PIL import Image
 from pydicom.encaps import get_frame
 
-from adapters.declared import agreed_order, agreed_patient
+from adapters.declared import agreed_order, agreed_patient, agreed_time
 from adapters.dicom import context
 from adapters.dicom.codes import ENCAPSULATED_PDF, JPEG_BASELINE, SECONDARY_CAPTURE
 from adapters.dicom.elements import Item, is_part10, parse, sop_class, transfer_syntax
@@ -55,13 +55,11 @@ class DicomDocumentWrapper:
 
 def _inherited(item: Item, declared: Declared) -> Declared:
     acquired_at, _ = context.acquired_at(item)
-    if acquired_at and declared.acquired_at and acquired_at != declared.acquired_at:
-        raise MalformedPayload("The declared time of acquisition and the file's disagree.")
     return replace(
         declared,
         patient=agreed_patient(context.patient(item), declared.patient),
         order=agreed_order(context.order(item), declared.order),
-        acquired_at=acquired_at or declared.acquired_at,
+        acquired_at=agreed_time(acquired_at, declared.acquired_at),
     )
 
 
@@ -136,5 +134,6 @@ def _looked_up(item: Item, colour: str, at: NDArray[np.unsignedinteger]) -> NDAr
     table = np.frombuffer(data, "<u2" if len(data) >= 2 * (count or 65_536) else "u1")
     if bits not in (8, 16) or len(table) < (count or 65_536):
         raise MalformedPayload("The picture's palette is shorter than described.")
-    index = np.clip(at.astype(np.int64) - first, 0, (count or 65_536) - 1)
-    return _as_bytes(table, bits if table.itemsize == 2 else 8)[index]
+    values = np.arange(1 << 8 * at.itemsize)  # all that a pixel may be: there are fewer than pixels
+    entries = _as_bytes(table, bits if table.itemsize == 2 else 8)
+    return np.take(np.take(entries, np.clip(values - first, 0, (count or 65_536) - 1)), at)

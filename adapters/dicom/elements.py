@@ -18,15 +18,18 @@ from pydicom.charset import decode_bytes
 from pydicom.datadict import tag_for_keyword
 from pydicom.dataelem import RawDataElement
 from pydicom.dataset import Dataset
-from pydicom.filereader import read_dataset
+from pydicom.filereader import read_dataset, read_sequence
 from pydicom.uid import UID
 from pydicom.valuerep import PN_DELIMS, TEXT_VR_DELIMS
-from pydicom.values import convert_SQ
 
 from adapters.dicom.codes import DEFLATED_LITTLE, EXPLICIT_BIG, IMPLICIT_LITTLE, TRANSFER_SYNTAXES
 from ecg.errors import EcgError, MalformedPayload, UnknownFormat
 
 MAX_INFLATED: Final = 64 * 1024 * 1024  # bytes; the channels and samples of a 12-lead ECG make some MB at most
+# Each costs pydicom an object of a kilobyte or so, and nothing but a few bytes in the file.
+MAX_ITEMS: Final = 50_000
+MAX_READS: Final = 500_000  # of a stream: two for an element, its head and its value
+_ITEMS: Final = (b"\xfe\xff\x00\xe0", b"\xff\xfe\xe0\x00")  # PS3.5 7.5.1: (FFFE,E000), in either byte order
 # What pydicom raises on foreign bytes.
 UNREADABLE: Final = (
     *(EcgError, ArithmeticError, AttributeError, EOFError, LookupError, OSError, RuntimeError, TypeError, ValueError),
@@ -113,7 +116,8 @@ class Item:
         value: Any = element.value
         if isinstance(value, bytes):  # a sequence of defined length, which pydicom leaves for later
             implicit = getattr(element, "is_implicit_VR", False)
-            value = convert_SQ(value, implicit, self.little_endian, _encodings(self.dataset))
+            stream = _Stream(value)
+            value = read_sequence(stream, implicit, self.little_endian, len(value), _encodings(self.dataset))
         return tuple(Item(each) for each in value)
 
     def first(self, keyword: str) -> "Item":
@@ -124,6 +128,18 @@ class Item:
     def little_endian(self) -> bool:
         """Whether binary values stand in little endian."""
         return self.dataset.original_encoding[1] is not False
+
+
+class _Stream(BytesIO):
+    """Bytes that are read in a bounded number of pieces."""
+
+    reads = 0
+
+    def read(self, size: int | None = -1, /) -> bytes:
+        self.reads += 1
+        if self.reads > MAX_READS:
+            raise MalformedPayload(f"More than {MAX_READS // 2} elements came together.")
+        return super().read(size)
 
 
 def is_part10(data: bytes) -> bool:
@@ -150,14 +166,17 @@ def parse(data: bytes, compressed: tuple[str, ...] = ()) -> Item:
 
     Raises:
         UnknownFormat: the transfer syntax is another.
-        MalformedPayload: the file meta information is broken, or the dataset inflates beyond 64 MB.
+        MalformedPayload: the file meta information is broken, the dataset inflates beyond 64 MB, or has too many
+            items or elements.
     """
     meta, start = _file_meta(data)
     if (syntax := _syntax(meta)) not in (*TRANSFER_SYNTAXES, *compressed):
         names = ", ".join(UID(each).name for each in TRANSFER_SYNTAXES)
         raise UnknownFormat(f"The transfer syntax is none of those read here: {names}.")
     body = _inflated(data[start:]) if syntax == DEFLATED_LITTLE else data[start:]
-    dataset = read_dataset(BytesIO(body), syntax == IMPLICIT_LITTLE, syntax != EXPLICIT_BIG)
+    if max(body.count(each) for each in _ITEMS) > MAX_ITEMS:
+        raise MalformedPayload(f"More than {MAX_ITEMS} items of sequences came together.")
+    dataset = read_dataset(_Stream(body), syntax == IMPLICIT_LITTLE, syntax != EXPLICIT_BIG)
     for tag in dataset.keys():  # noqa: SIM118 - iterating a Dataset itself would convert its values
         element = dataset.get_item(tag, keep_deferred=True)
         if not isinstance(element, RawDataElement) or element.length == _UNDEFINED:

@@ -18,9 +18,9 @@ from adapters.dicom.samples import Samples
 from ecg.errors import MalformedPayload
 from ecg.leads import LEADS
 
-# An axis may hold so many times the samples that are there, and so many more: beyond it the times must be wrong.
-MAX_GROWTH: Final = 8
-SPARE: Final = 4_000_000
+# The leads on an axis may hold a value for each byte of samples that is there, and so many more: beyond it the times
+# must be wrong.
+SPARE: Final = 8_000_000
 _TOLD: Final = 0.5  # samples
 
 
@@ -57,7 +57,7 @@ def aligned(strips: Sequence[Strip]) -> Aligned:
     late = [each.start - origin for each in strips]
     names = dict.fromkeys(each.channel.lead for each in strips)
     leads = sorted(names, key=lambda lead: LEADS.index(lead) if lead in LEADS else len(LEADS))
-    most = (MAX_GROWTH * sum(len(each) for each in strips) + SPARE) / len(leads)
+    most = (sum(len(each) * each.samples.raw.itemsize for each in strips) + SPARE) / len(leads)
     if not max(after + len(each) for after, each in zip(late, strips, strict=True)) <= most:  # NaN is no time either
         raise MalformedPayload("The channels began too far apart from each other.")
     firsts = [math.floor(each + 0.5) for each in late]

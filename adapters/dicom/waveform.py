@@ -6,7 +6,7 @@ from dataclasses import dataclass, field, replace
 from pydicom.config import IGNORE
 from pydicom.uid import UID
 
-from adapters.declared import agreed_order, agreed_patient
+from adapters.declared import agreed_order, agreed_patient, agreed_time
 from adapters.dicom import context
 from adapters.dicom.annotations import statements
 from adapters.dicom.channels import Channel, channels, filters
@@ -68,7 +68,7 @@ class WaveformReader:
             ),
             patient=agreed_patient(context.patient(item), declared.patient),
             order=agreed_order(context.order(item), declared.order),
-            acquired_at=acquired_at,
+            acquired_at=agreed_time(acquired_at, declared.acquired_at),
             filters=filters(tuple(each for group in groups for each in group.definitions)),
             device=context.device(item),
             statements=statements(item, _leads_by_channel(read)),

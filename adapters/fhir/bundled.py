@@ -1,6 +1,6 @@
 """The resources of a payload, each with the Bundle it stands in, by which its references are resolved."""
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Final
@@ -29,7 +29,7 @@ class Bundled:
         """Return the resource of that type which a Reference of this one leads to, None where it is not here.
 
         Contained ones by '#id'; the others by their fullUrl, a relative reference by this resource's own server
-        (R4 bundle.html#references). A relative one that could be of two servers leads nowhere.
+        (R4 bundle.html#references). One that could be of two resources or is of another server leads nowhere.
         """
         literal = (reference or {}).get("reference", "").partition("/_history/")[0]
         if literal.startswith("#"):
@@ -48,24 +48,30 @@ class Neighbours:
 
     def found(self, literal: str, base: str) -> Json | None:
         """Return what a literal reference of a resource with the fullUrl `base` means, None where that is not here."""
-        same_server = base.rsplit("/", 2)[0] + "/" + literal if base.startswith("http") else None
-        for url in (literal, same_server):
-            if url in self._by_url:
-                return self._by_url[url]
-        called = self._by_name.get(literal, [])
-        return called[0] if len(called) == 1 else None
+        of_server = base.startswith("http")
+        same_server = base.rsplit("/", 2)[0] + "/" + literal if of_server else None
+        called = self._by_url.get(literal) or self._by_url.get(same_server) or self._by_name.get(literal, [])
+        url, resource = called[0] if len(called) == 1 else ("", None)
+        elsewhere = of_server and url.startswith("http") and url not in (literal, same_server)
+        return None if elsewhere else resource
 
     @cached_property
-    def _by_url(self) -> dict[str | None, Json]:
-        return {url: resource for url, resource in reversed(self.entries) if url}
+    def _by_url(self) -> dict[str | None, list[tuple[str, Json]]]:
+        return _grouped((url, url, resource) for url, resource in self.entries if url)
 
     @cached_property
-    def _by_name(self) -> dict[str, list[Json]]:
-        named: dict[str, list[Json]] = {}
-        for _, resource in self.entries:
-            held = named.setdefault(f"{resource['resourceType']}/{resource.get('id', '')}", [])
-            held += [resource] if len(held) < 2 and resource not in held else []  # two are as good as many
-        return named
+    def _by_name(self) -> dict[str | None, list[tuple[str, Json]]]:
+        return _grouped((f"{each['resourceType']}/{each.get('id', '')}", url, each) for url, each in self.entries)
+
+
+def _grouped(named: Iterable[tuple[str, str, Json]]) -> dict[str | None, list[tuple[str, Json]]]:
+    """Return by their names the resources with their URLs: the same one once, and two are as good as many."""
+    found: dict[str | None, list[tuple[str, Json]]] = {}
+    for name, url, resource in named:
+        held = found.setdefault(name, [])
+        if len(held) < 2 and all(resource != each for _, each in held):
+            held.append((url, resource))
+    return found
 
 
 def bundled(document: Json, index: int | None = None, depth: int = 0) -> Iterator[Bundled]:

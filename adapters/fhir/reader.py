@@ -8,7 +8,7 @@ from typing import Final
 
 import numpy as np
 
-from adapters.declared import agreed_order, agreed_patient
+from adapters.declared import agreed_order, agreed_patient, agreed_time
 from adapters.fhir import context
 from adapters.fhir.bundled import Bundled, bundled
 from adapters.fhir.codes import Json
@@ -26,7 +26,8 @@ MAX_LEADS: Final = 64
 _NAMESPACE: Final = b'"http://hl7.org/fhir"'
 _BEGINNING: Final = 1024  # bytes
 _DOCUMENTS: Final = frozenset({"DocumentReference", "Media", "Binary"})
-# R4 value set observation-status, as R5's: what was never made, or must not be used.
+# R4 value set observation-status, as R5's: what was made, and what was never made or must not be used.
+_MADE: Final = frozenset({"preliminary", "final", "amended", "corrected", "unknown"})
 _VOID: Final = frozenset({"registered", "cancelled", "entered-in-error"})
 
 
@@ -71,7 +72,7 @@ class ObservationReader:
             provenance=Provenance(self.name, instance_uid=context.instance_uid(first), notes=notes + doubts),
             patient=agreed_patient(context.patient(first), declared.patient),
             order=agreed_order(context.order(first), declared.order),
-            acquired_at=acquired_at,
+            acquired_at=agreed_time(acquired_at, declared.acquired_at),
             device=context.device(first),
         )
 
@@ -104,19 +105,30 @@ def _ecgs(resources: Sequence[Bundled]) -> tuple[Ecg, ...]:
     """Return the ECGs among resources, in the order in which they begin.
 
     An Observation with several leads is one; those of a single lead belong together by subject, time and device.
+
+    Raises:
+        UnknownFormat: there is none, or one is of somebody else than its subject.
+        MalformedPayload: each is void or one of no known status, there are too many, or leads come without the time by
+            which they are one ECG.
     """
     found: dict[str, list[Bundled]] = {}
     held = [each for each in resources if each.kind == "Observation"]
     ecgs = [each for each in held if _is_ecg(sources(each.resource))]
     for at, each in enumerate(ecgs):
-        if each.resource["status"] in _VOID:
+        if (status := each.resource["status"]) in _VOID:
             continue
+        if status not in _MADE:  # fhir.resources holds no code against its value set
+            raise MalformedPayload("The status of an Observation is none of FHIR's.")
+        if any(focus != each.resource.get("subject") for focus in each.resource.get("focus", ())):
+            raise UnknownFormat("An ECG of somebody else than its subject, such as a fetus, is not read (focus).")
         leads = {source.lead for source in sources(each.resource)}
         found.setdefault(_key(each) if len(leads) == 1 else f"observation {at}", []).append(each)
     if not found and ecgs:
         raise MalformedPayload("Each ECG here is marked as never made, or made in error.")
     if not found:
         raise UnknownFormat(f"None of the {len(held)} Observations here holds SampledData of an ECG's lead.")
+    if any(len(each) > 1 and not _is_timed(each[0]) for each in found.values()):
+        raise MalformedPayload("Single leads do not say at what time they were recorded: they may be of several ECGs.")
     if len(found) > MAX_RECORDINGS:
         raise MalformedPayload(f"{len(found)} ECGs came together; at most {MAX_RECORDINGS} may.")
     return tuple(Ecg(tuple(each)) for each in found.values())
@@ -129,9 +141,14 @@ def _is_ecg(held: Sequence[Source]) -> bool:
 def _key(observation: Bundled) -> str:
     """Return what the Observations of one ECG have in common. Their subject and device may have several names."""
     resource = observation.resource
-    when = [resource.get(each) for each in ("effectiveDateTime", "effectiveInstant", "effectivePeriod")]
+    when = [resource.get(f"effective{each}") for each in ("DateTime", "Instant", "Period", "Timing")]
     whose = [_target(resource.get(each, {})) for each in ("subject", "device")]
     return json.dumps([when, whose], sort_keys=True)
+
+
+def _is_timed(observation: Bundled) -> bool:
+    """Say whether it was recorded at a time that is said, and not on some day."""
+    return "effectiveTiming" in observation.resource or context.acquired_at(observation)[0] is not None
 
 
 def _target(reference: Json) -> object:

@@ -1,6 +1,7 @@
 """Pages that come as DICOM objects are taken out, with patient and order; ours are not."""
 
 import os
+import tracemalloc
 from datetime import UTC, datetime
 from io import BytesIO
 from pathlib import Path
@@ -90,6 +91,9 @@ def test_what_was_declared_of_it_must_agree() -> None:
         with pytest.raises(MalformedPayload, match="disagree"):
             unwrapped(Payload(data, declared=declared))
     (page,) = unwrapped(Payload(data, declared=Declared(fs=500.0, patient=Patient(id="4711", issuer="HOSPITAL"))))
+    at = datetime(2024, 2, 29, 12, 34, 56)
+    for same in (at, at.replace(tzinfo=UTC), at.replace(hour=7, tzinfo=UTC)):  # the file names no zone
+        assert unwrapped(Payload(data, declared=Declared(acquired_at=same)))
     assert page.declared.fs == 500 and page.declared.patient is not None and page.declared.patient.sex == "F"
 
 
@@ -190,6 +194,19 @@ def test_a_palette_is_looked_up() -> None:
         ds.add_new(f"{colour}PaletteColorLookupTableDescriptor", "US", [3, 10, 16])
         ds.add_new(f"{colour}PaletteColorLookupTableData", "OW", table)
     assert picture(page_of(ds))[:, :, 0].tolist() == [[1, 128], [255, 1]]
+
+
+def test_a_large_palette_picture_takes_few_times_its_size() -> None:
+    ds = capture(np.full((2000, 2000), 11, np.uint8), "PALETTE COLOR")
+    for colour in ("Red", "Green", "Blue"):
+        ds.add_new(f"{colour}PaletteColorLookupTableDescriptor", "US", [2, 10, 8])
+        ds.add_new(f"{colour}PaletteColorLookupTableData", "OW", b"\x05\x07")
+    payload = Payload(to_bytes(ds))
+    tracemalloc.start()
+    (page,) = unwrapped(payload)
+    assert tracemalloc.get_traced_memory()[1] < 16 * len(payload.data)
+    tracemalloc.stop()
+    assert (picture(page) == 7).all()
 
 
 def test_a_jpeg_comes_out_as_it_is() -> None:

@@ -11,7 +11,7 @@ from adapters.dicom import elements
 from adapters.readers import READERS, read
 from ecg.errors import MalformedPayload, PayloadError, UnknownFormat
 from ecg.payload import Payload
-from tests.golden.dicom_files import DEFLATED, EXPLICIT, IMPLICIT, square_wave, to_bytes, twelve_lead_dataset
+from tests.golden.dicom_files import BIG, DEFLATED, EXPLICIT, IMPLICIT, square_wave, to_bytes, twelve_lead_dataset
 
 MEGABYTE = 1024 * 1024
 
@@ -40,6 +40,40 @@ def test_sequences_nested_without_end_are_refused(depth: int) -> None:
 def test_a_megabyte_of_empty_items_is_refused() -> None:
     opening = struct.pack("<HH2sHI", 0x5400, 0x0100, b"SQ", 0, 0xFFFFFFFF)
     refused_within(part10(EXPLICIT, opening + struct.pack("<HHI", 0xFFFE, 0xE000, 0) * (MEGABYTE // 32)), seconds=15)
+
+
+def sequence(group: int, element: int, value: bytes) -> bytes:
+    return struct.pack("<HH2sHI", group, element, b"SQ", 0, len(value)) + value
+
+
+@pytest.mark.parametrize("kind", [EXPLICIT, IMPLICIT, BIG])
+def test_items_without_number_are_refused_before_they_are_parsed(kind: str) -> None:
+    item = struct.pack(">HHI" if kind == BIG else "<HHI", 0xFFFE, 0xE000, 0)
+    tracemalloc.start()
+    with pytest.raises(MalformedPayload, match="items"):
+        read(Payload(part10(kind, item * (MEGABYTE // 4))))
+    assert tracemalloc.get_traced_memory()[1] < 10 * MEGABYTE
+    tracemalloc.stop()
+
+
+def test_annotations_without_number_are_refused() -> None:
+    data = to_bytes(twelve_lead_dataset(square_wave()))
+    at = data.index(struct.pack("<HH2s", 0x5400, 0x0100, b"SQ"))
+    empty = sequence(0x0040, 0xB020, struct.pack("<HHI", 0xFFFE, 0xE000, 0) * (elements.MAX_ITEMS + 1))
+    with pytest.raises(MalformedPayload, match="items"):
+        read(Payload(data[:at] + empty + data[at:]))
+
+
+@pytest.mark.parametrize("inside", [False, True])
+def test_elements_without_number_are_refused(monkeypatch: pytest.MonkeyPatch, inside: bool) -> None:
+    monkeypatch.setattr(elements, "MAX_READS", 5_000)
+    data = to_bytes(twelve_lead_dataset(square_wave()))
+    many = b"".join(struct.pack("<HH2sH", 0x0041, 0x1000 + each, b"LO", 0) for each in range(5_000))
+    at = data.index(struct.pack("<HH2s", 0x5400, 0x0100, b"SQ"))
+    added = sequence(0x0040, 0xB020, struct.pack("<HHI", 0xFFFE, 0xE000, len(many)) + many) if inside else many
+    assert len(read(Payload(data))) == 1
+    with pytest.raises(MalformedPayload, match="elements"):
+        read(Payload(data[:at] + added + data[at:]))
 
 
 def test_a_deflate_bomb_is_refused_before_it_unfolds(monkeypatch: pytest.MonkeyPatch) -> None:

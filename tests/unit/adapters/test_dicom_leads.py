@@ -120,6 +120,13 @@ def test_a_label_of_another_lead_cannot_be_declared_one_of_the_twelve(label: str
         read_one(ds, Declared(leads=("I", "V3")))
 
 
+@pytest.mark.parametrize("texts", [("Lead V3", "V3R"), ("V3R", "V3"), ("Lead V3", "V7"), ("Lead V3", "Lead X")])
+@pytest.mark.parametrize("value", ["2:5", "2:0"])
+def test_a_channel_of_the_twelve_with_the_label_of_another_place_is_refused(value: str, texts: tuple[str, str]) -> None:
+    with pytest.raises(MalformedPayload, match="V3 and another lead"):
+        read_one(beside_one(value, MDC, *texts))
+
+
 def test_leads_that_were_all_calculated_are_no_recording_of_the_twelve() -> None:
     ds = waveform_dataset([multiplex_group(RAW[:, :1], leads=["?"])])
     ds.WaveformSequence[0].ChannelDefinitionSequence[0].ChannelSourceSequence = [code("2:33", MDC, "Derived Lead V1")]
@@ -131,7 +138,8 @@ def test_a_unit_may_have_the_micro_sign() -> None:
     ds = twelve_lead_dataset(RAW)
     for item in ds.WaveformSequence[0].ChannelDefinitionSequence:
         item.ChannelSensitivityUnitsSequence = [code("\u00b5V", "UCUM", "microvolt")]
-    assert np.allclose(read_one(ds).waveform.signal.T, RAW / 1000, atol=1e-6)
+    for declared in (None, "uV", "\u03bcV"):
+        assert np.allclose(read_one(ds, Declared(unit=declared)).waveform.signal.T, RAW / 1000, atol=1e-6)
 
 
 @pytest.mark.parametrize("swapped", [("2:1", "2:2"), ("2:2", "2:1")])

@@ -7,6 +7,7 @@ import pytest
 from numpy.typing import NDArray
 from pydicom.dataset import Dataset
 
+from adapters.dicom import timeline
 from adapters.readers import read
 from ecg.canonical import canonicalise
 from ecg.errors import MalformedPayload
@@ -160,6 +161,18 @@ def test_a_group_of_another_frequency_is_left_out() -> None:
 def test_groups_too_far_apart_are_refused_before_an_axis_is_made(offset: float) -> None:
     with pytest.raises(MalformedPayload, match="too far apart"):
         read_one(waveform_dataset([group(range(6), slice(None), 0), group(range(6, 12), slice(None), offset)]))
+
+
+def test_an_axis_has_no_more_values_than_bytes_of_samples_and_some(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(timeline, "SPARE", 0)
+    part = slice(0, 2500)
+    for late, fits in ((0, True), (5000, True), (5002, False)):  # ms; two leads, each of 2500 samples of two bytes
+        ds = waveform_dataset([group([0], part, 0), group([1], part, late)])
+        if fits:
+            assert read_one(ds).waveform.signal.shape == (2, 2500 + late // 2)
+        else:
+            with pytest.raises(MalformedPayload, match="too far apart"):
+                read_one(ds)
 
 
 def test_too_many_groups_are_refused() -> None:

@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 
 from adapters.archive import packed
-from adapters.declared import as_said, merged
+from adapters.declared import agreed_time, as_said, merged
 from adapters.readers import read, unwrapped
 from adapters.sidecar import MAX_BYTES, declared_in
 from ecg.errors import MalformedPayload, UnknownFormat
@@ -21,6 +21,8 @@ from ecg.recording import Order, Patient, Recording
 from service.cli.read import declared as said_in_words
 from service.cli.read import gathered
 from tests.golden.csv_files import millivolt, saved
+from tests.golden.dicom_files import Who, square_wave, twelve_lead_dataset
+from tests.golden.dicom_files import to_bytes as dicom
 from tests.golden.fhir_files import observation, to_bytes
 
 PAGE = (Path(__file__).parents[3] / "docs" / "declaring.md").read_text()
@@ -205,3 +207,31 @@ def test_what_is_no_object_is_refused(data: bytes) -> None:
 
 def test_null_says_nothing() -> None:
     assert declared_in(as_json(fs=None, patient={"id": None}, order=None)) == Declared(patient=Patient())
+
+
+@pytest.mark.parametrize("ecg", [to_bytes(observation()), dicom(twelve_lead_dataset(square_wave()))])
+def test_the_time_of_an_ecg_that_says_its_own_must_agree(ecg: bytes) -> None:
+    said = "2024-02-29T12:34:56+01:00"
+    (recording,) = read_all({"a": ecg, "a.json": as_json(acquired_at=said)})
+    assert recording.acquired_at is not None and recording.acquired_at.microsecond == 250_000
+    with pytest.raises(MalformedPayload, match="time"):
+        read_all({"a": ecg, "a.json": as_json(acquired_at=said.replace("2024", "2020"))})
+
+
+@pytest.mark.parametrize(
+    "ecg",
+    [to_bytes(observation(effectiveDateTime=None)), dicom(twelve_lead_dataset(square_wave(), who=Who(acquired=None)))],
+)
+def test_the_time_of_an_ecg_that_says_none_is_the_declared_one(ecg: bytes) -> None:
+    (recording,) = read_all({"a": ecg, "a.json": as_json(acquired_at="2024-02-29T12:34:56Z")})
+    assert recording.acquired_at == datetime(2024, 2, 29, 12, 34, 56, tzinfo=UTC)
+
+
+def test_a_time_without_a_zone_may_be_of_any() -> None:
+    here = datetime(2024, 2, 29, 12)
+    for utc, same in ((here, True), (here.replace(hour=0), True), (here.replace(day=28, hour=20), False)):
+        if same:
+            assert agreed_time(here, utc.replace(tzinfo=UTC)) == here
+        else:
+            with pytest.raises(MalformedPayload, match="time"):
+                agreed_time(here, utc.replace(tzinfo=UTC))

@@ -90,6 +90,14 @@ def test_the_six_limb_leads_obey_einthoven_and_goldberger() -> None:
         ("ECG", None),
         ("CM5", None),
         ("C1", None),
+        ("V5 (precordial)", "V5"),
+        ("aVL (Goldberger)", "aVL"),
+        ("V2 (uV)", "V2"),
+        ("aVR (inverted)", None),
+        ("aVR (-)", None),
+        ("V3 (right)", None),
+        ("V4 (R)", None),
+        ("V2 (derived)", None),
     ],
 )
 def test_a_label_names_one_of_the_twelve_or_none(label: str, name: str | None) -> None:
