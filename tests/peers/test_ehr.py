@@ -27,9 +27,12 @@ from adapters.fhir.elements import urn
 from adapters.fhir.frame import FhirSettings
 from adapters.oauth import ClientCredentials, ClientKey, OAuthSettings, TokenSource
 from ecg.errors import Refused, Unreachable
+from ecg.findings import FINDINGS
 from ecg.recording import Patient
 from ecg.report import Receipt, Report
 from tests.golden.reports import amended, report, withdrawn
+
+OBSERVATIONS = len(FINDINGS) + 1  # a score of each finding, and the impression
 
 ROOT = Path(__file__).parents[2]
 HERE = Path(__file__).parent / "fhir"
@@ -172,10 +175,10 @@ def parts(peer: Peer, of: Report) -> Json:
     for place in set(references(found)):
         assert peer.ask("GET", place)["id"] == place.partition("/")[2]
     kinds = [place.partition("/")[0] for place in references(found)]
-    assert (kinds.count("Observation"), kinds.count("Media"), kinds.count("Patient")) == (8, 1, 1)
+    assert (kinds.count("Observation"), kinds.count("Media"), kinds.count("Patient")) == (OBSERVATIONS, 1, 1)
     target = {f"DiagnosticReport/{found['id']}"}
     (origin,) = [each for each in peer.held("Provenance") if target & set(references(each))]
-    assert len(set(references(origin))) == 1 + 8 + 1 + 1  # Device, Observations, Media, DiagnosticReport
+    assert len(set(references(origin))) == 1 + OBSERVATIONS + 1 + 1  # Device, Observations, Media, DiagnosticReport
     for kind in ("Observation", "Media"):
         named = [each["identifier"][0]["value"] for each in peer.held(kind)]
         assert len(named) == len(set(named))
@@ -285,9 +288,9 @@ def test_an_amendment_updates_the_report_and_takes_what_it_replaces_out_of_use(p
     assert {each.reference for each in (held, *receipts)} == {f"DiagnosticReport/{stands(peer, first)['id']}"}
     now = stands(peer, first)
     assert (now["status"], now["conclusionCode"][0]["coding"][-1]["code"]) == ("amended", "STTC")
-    assert statuses(peer, first) == {"entered-in-error": 8, "amended": 8}
+    assert statuses(peer, first) == {"entered-in-error": OBSERVATIONS, "amended": OBSERVATIONS}
     referred = [each["reference"] for each in now["result"]]
-    assert {peer.ask("GET", place)["status"] for place in referred} == {"amended"} and len(referred) == 8
+    assert {peer.ask("GET", place)["status"] for place in referred} == {"amended"} and len(referred) == OBSERVATIONS
     origins = [each for each in peer.held("Provenance") if f"DiagnosticReport/{now['id']}" in set(references(each))]
     assert sorted(len(each["entity"]) for each in origins) == [1, 2]
 
@@ -304,7 +307,7 @@ def test_a_withdrawal_leaves_no_claim(peer: Peer, transaction: bool) -> None:
     now = stands(peer, first)
     assert now["status"] == "entered-in-error" and "WITHDRAWN" in now["conclusion"]
     assert not {"result", "media", "conclusionCode"} & now.keys()
-    assert statuses(peer, first) == {"entered-in-error": 16}
+    assert statuses(peer, first) == {"entered-in-error": 2 * OBSERVATIONS}
 
 
 @ways
@@ -314,7 +317,10 @@ def test_a_first_version_that_comes_again_changes_nothing(peer: Peer, transactio
         ehr.deliver(amended(first), ehr.deliver(first))
         before = stands(peer, first)
         ehr.deliver(first)
-    assert stands(peer, first) == before and statuses(peer, first) == {"entered-in-error": 8, "amended": 8}
+    assert stands(peer, first) == before and statuses(peer, first) == {
+        "entered-in-error": OBSERVATIONS,
+        "amended": OBSERVATIONS,
+    }
 
 
 @ways
@@ -331,7 +337,7 @@ def test_what_a_physician_signed_in_between_is_left_as_it_is(
         with pytest.raises(Refused, match=r"^changed at destination$"):
             ehr.deliver(later(first), held)
     assert stands(peer, first) == before and before["status"] == "final"
-    assert statuses(peer, first) == {"preliminary": 8}
+    assert statuses(peer, first) == {"preliminary": OBSERVATIONS}
 
 
 def test_a_report_that_somebody_changed_without_signing_is_left_as_it_is(peer: Peer) -> None:
@@ -358,7 +364,7 @@ def test_a_later_version_alone_is_created(peer: Peer) -> None:
     second = amended(fresh(53))
     with destination(peer) as ehr:
         assert ehr.deliver(second).reference == ehr.deliver(second).reference
-    assert stands(peer, second)["status"] == "amended" and statuses(peer, second) == {"amended": 8}
+    assert stands(peer, second)["status"] == "amended" and statuses(peer, second) == {"amended": OBSERVATIONS}
 
 
 def test_a_receipt_that_knows_nothing_overwrites_nothing(peer: Peer) -> None:
