@@ -1,6 +1,7 @@
 """Fitting: seeded, learns, and a run that was killed ends with the weights of one that was not."""
 
 import csv
+import os
 import signal
 import subprocess
 import sys
@@ -38,6 +39,15 @@ blocks = [1, 1]
 PATIENCE = 120  # seconds
 
 
+@pytest.fixture(scope="module", autouse=True)
+def one_thread() -> Iterator[None]:
+    """Sums depend on how many threads share them, and that on what else the machine does."""
+    threads = torch.get_num_threads()
+    torch.set_num_threads(1)
+    yield
+    torch.set_num_threads(threads)
+
+
 @pytest.fixture(scope="module")
 def directory(tmp_path_factory: pytest.TempPathFactory) -> Path:
     root = tmp_path_factory.mktemp("fit")
@@ -66,7 +76,8 @@ def unbroken(directory: Path, recipe: Recipe, data: Data) -> Path:
 def started(directory: Path, tmp_path: Path) -> Iterator[subprocess.Popen[bytes]]:
     command = [sys.executable, "-m", "training", "fit", str(directory / "tiny.toml")]
     command += ["--corpus", str(directory / "corpus"), "--out", str(tmp_path)]
-    process = subprocess.Popen(command, cwd=ROOT, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    env = os.environ | {"OMP_NUM_THREADS": "1"}
+    process = subprocess.Popen(command, cwd=ROOT, env=env, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
     yield process
     process.kill()
     process.wait()
