@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 from ecg.canonical import SAMPLES, CanonicalEcg
 from ecg.findings import Finding
 from ecg.leads import LEADS
+from ecg.measurement import NONE_MEASURED, Measurements
 from ecg.quality import Quality
 
 
@@ -143,6 +144,7 @@ class Reading:
     quality: Quality
     prediction: Prediction
     explanations: tuple[Explanation, ...] = ()
+    measurements: Measurements = NONE_MEASURED
 
     @property
     def shown(self) -> CanonicalEcg:
