@@ -27,12 +27,34 @@ class ModelName:
 
 
 @dataclass(frozen=True)
+class OperatingPoint:
+    """A probability from which a finding would count, and what sensitivity and specificity it had where it was tuned.
+
+    All are 0 to 1. They are no result: whoever tunes on a fold looks better there than elsewhere.
+    """
+
+    probability: float
+    sensitivity: float
+    specificity: float
+
+    def __post_init__(self) -> None:
+        if not all(0.0 <= each <= 1.0 for each in (self.probability, self.sensitivity, self.specificity)):
+            raise ValueError(f"an operating point of {self.probability}, {self.sensitivity}, {self.specificity}")
+
+
+@dataclass(frozen=True)
 class Score:
-    """A model's calibrated probability (0 to 1) of one finding, and the threshold from which it counts."""
+    """A model's calibrated probability (0 to 1) of one finding, and the threshold from which it counts.
+
+    `at_threshold` is the operating point of the threshold, `sensitive` the one whose sensitivity is 0.95; None where
+    the model's card does not tell.
+    """
 
     finding: Finding
     probability: float
     threshold: float
+    at_threshold: OperatingPoint | None = None
+    sensitive: OperatingPoint | None = None
 
     def __post_init__(self) -> None:
         if not (0.0 <= self.probability <= 1.0 and 0.0 < self.threshold < 1.0):

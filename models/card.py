@@ -10,6 +10,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from ecg.errors import ModelRefused
 from ecg.findings import FINDINGS, Finding
 from ecg.leads import LEADS
+from ecg.reading import OperatingPoint, Score
 
 WEIGHTS: Final = Path(__file__).parent / "weights"  # where the release's cards lie
 LEAST_POSITIVES: Final = 50  # no threshold is set on fewer calibration positives
@@ -19,10 +20,24 @@ class _Part(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
 
 
+class Point(_Part):
+    """A probability from which a finding would count, with its sensitivity and specificity where it was tuned."""
+
+    probability: float = Field(ge=0, le=1)
+    sensitivity: float = Field(ge=0, le=1)
+    specificity: float = Field(ge=0, le=1)
+
+    @property
+    def point(self) -> OperatingPoint:
+        """The operating point of the vocabulary."""
+        return OperatingPoint(self.probability, self.sensitivity, self.specificity)
+
+
 class ScoredFinding(_Part):
     """One output of the network: its finding, how its logit becomes a probability, and from where it counts.
 
-    probability = 1 / (1 + exp(-(slope * logit + intercept))) (Platt, 1999).
+    probability = 1 / (1 + exp(-(slope * logit + intercept))) (Platt, 1999). `at_threshold` is what the threshold means
+    where it was tuned, `sensitive` the point whose sensitivity is 0.95 there.
     """
 
     code: str
@@ -31,11 +46,19 @@ class ScoredFinding(_Part):
     threshold: float = Field(gt=0, lt=1)
     threshold_rule: str
     positives: int = Field(ge=LEAST_POSITIVES)
+    at_threshold: Point | None = None
+    sensitive: Point | None = None
 
     @property
     def finding(self) -> Finding:
         """The finding of the vocabulary."""
         return FINDINGS[self.code]
+
+    def score(self, probability: float) -> Score:
+        """Return a probability as the score of this finding."""
+        at_threshold = self.at_threshold.point if self.at_threshold else None
+        sensitive = self.sensitive.point if self.sensitive else None
+        return Score(self.finding, probability, self.threshold, at_threshold, sensitive)
 
 
 class Limits(_Part):

@@ -16,7 +16,7 @@ from ecg.canonical import CanonicalEcg
 from ecg.errors import ModelRefused
 from ecg.findings import Finding
 from ecg.quality import Quality
-from ecg.reading import Abstention, Choice, Explanation, ModelName, Prediction, Score
+from ecg.reading import Abstention, Choice, Explanation, ModelName, Prediction
 from ecg.recording import Recording
 from models import explain
 from models.card import WEIGHTS as WEIGHTS
@@ -83,7 +83,7 @@ class NetworkClassifier:
         middle = np.median(logits, axis=0)
         shown = usable[int(np.abs(logits - middle).sum(axis=1).argmin())]
         scores = tuple(
-            Score(each.finding, float(probability), each.threshold)
+            each.score(float(probability))
             for each, probability in zip(self.card.findings, self.probabilities(middle), strict=True)
         )
         return Prediction(choice, model=self.name, scores=scores, window=shown)

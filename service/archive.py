@@ -9,8 +9,9 @@ from uuid import UUID
 
 from ecg.canonical import canonicalise
 from ecg.findings import FINDINGS
+from ecg.measurement import Measurement, Measurements
 from ecg.quality import assess
-from ecg.reading import Abstention, Choice, ModelName, Prediction, Reading, Score
+from ecg.reading import Abstention, Choice, ModelName, OperatingPoint, Prediction, Reading, Score
 from ecg.recording import Recording
 from ecg.report import Picture, Report, Sentence
 
@@ -40,7 +41,11 @@ def archived(report: Report) -> bytes:
         ],
         "choice": asdict(prediction.choice),
         "model": asdict(prediction.model) if prediction.model else None,
-        "scores": [[each.finding.code, each.probability, each.threshold] for each in prediction.scores],
+        "scores": [
+            [each.finding.code, each.probability, each.threshold, *map(_point, (each.at_threshold, each.sensitive))]
+            for each in prediction.scores
+        ],
+        "measurements": [asdict(each) for each in report.reading.measurements.values],
         "window": prediction.window,
         "abstention": asdict(prediction.abstention) if prediction.abstention else None,
     }
@@ -56,7 +61,7 @@ def restored(files: Mapping[str, bytes], recording: Recording) -> Report:
         version=kept["version"],
         release=kept["release"],
         recording=recording,
-        reading=Reading(windows, assess(windows), _prediction(kept)),
+        reading=Reading(windows, assess(windows), _prediction(kept), measurements=_measurements(kept)),
         sentences=tuple(Sentence(each["text"], tuple(each["about"])) for each in kept["sentences"]),
         pictures=tuple(Picture(png=files[picture_name(each["name"])], **each) for each in kept["pictures"]),
         pdf=files[PDF],
@@ -71,7 +76,20 @@ def _prediction(kept: dict[str, Any]) -> Prediction:
     return Prediction(
         choice=Choice(**kept["choice"]),
         model=ModelName(**{**model, "statements": tuple(model["statements"])}) if model else None,
-        scores=tuple(Score(FINDINGS[code], probability, threshold) for code, probability, threshold in kept["scores"]),
+        scores=tuple(_score(*each) for each in kept["scores"]),
         window=kept["window"],
         abstention=Abstention(**kept["abstention"]) if kept["abstention"] else None,
     )
+
+
+def _score(code: str, probability: float, threshold: float, *points: list[float] | None) -> Score:
+    at_threshold, sensitive = (OperatingPoint(*each) if each else None for each in points or (None, None))
+    return Score(FINDINGS[code], probability, threshold, at_threshold, sensitive)
+
+
+def _point(point: OperatingPoint | None) -> tuple[float, float, float] | None:
+    return (point.probability, point.sensitivity, point.specificity) if point else None
+
+
+def _measurements(kept: dict[str, Any]) -> Measurements:
+    return Measurements(tuple(Measurement(**each) for each in kept.get("measurements", ())))
