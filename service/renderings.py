@@ -5,10 +5,12 @@ from typing import Any
 
 from adapters.fhir.bundle import encode
 from adapters.fhir.frame import FhirSettings
+from adapters.terminology import issued
 from ecg.leads import LEADS
+from ecg.measurement import Measurement
 from ecg.reading import Prediction
 from ecg.recording import Recording
-from ecg.report import Report
+from ecg.report import Picture, Report
 from service.archive import PDF, picture_name
 
 BUNDLE = "bundle.json"
@@ -34,6 +36,8 @@ def summary(report: Report) -> dict[str, Any]:
         "sentences": [{"text": each.text, "about": list(each.about)} for each in report.sentences],
         "recording": _recording(report.recording),
         "prediction": _prediction(prediction),
+        "measurements": [] if report.withdrawn else [_measurement(each) for each in report.reading.measurements.values],
+        "explanations": [_explanation(each) for each in report.pictures if each.method],
         "window": {
             "start": report.reading.shown.start,
             "derived": list(report.reading.shown.derived),
@@ -76,6 +80,17 @@ def _prediction(prediction: Prediction) -> dict[str, Any]:
             for each in prediction.scores
         ]
     return said
+
+
+def _measurement(measurement: Measurement) -> dict[str, Any]:
+    said: dict[str, Any] = {"code": measurement.code, "lead": measurement.lead, "unit": measurement.unit}
+    if measurement.value is None:
+        return said | {"value": None, "absent": measurement.absent}
+    return said | {"value": issued(measurement), "confidence": round(measurement.confidence, 2)}
+
+
+def _explanation(picture: Picture) -> dict[str, Any]:
+    return {"finding": picture.finding, "method": picture.method, "file": picture_name(picture.name)}
 
 
 def _json(value: dict[str, Any]) -> bytes:

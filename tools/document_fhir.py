@@ -16,6 +16,8 @@ READER: Final = "tests/unit/adapters/test_fhir_reader.py"
 PEERS: Final = "tests/peers/test_fhir_face.py"
 VERSIONS: Final = "tests/unit/adapters/test_fhir_versions.py"
 DOCUMENTS: Final = "tests/unit/adapters/test_fhir_documents.py"
+MEASURED: Final = "tests/unit/adapters/test_fhir_measured.py"
+VALIDATORS: Final = "tests/peers/test_fhir_validators.py"
 SERVER: Final = "tests/e2e/test_server.py"
 
 # Every interaction that is routed needs its proof: the page cannot be made without.
@@ -124,6 +126,20 @@ CLAIMS: Final[Mapping[str, tuple[tuple[str, str], ...]]] = {
         ("google-fhir and Medplum's validator find no fault in resources, searchsets, the CapabilityStatement and "
          "refusals",
          f"{PEERS}::test_medplum_finds_no_fault_in_any_answer"),
+    ),
+    "What is issued": (
+        ("A measurement of the whole recording: an Observation under LOINC's code and MDC's, in a unit of UCUM",
+         f"{MEASURED}::test_a_value_stands_under_its_code_in_its_unit"),
+        ("The formula of a QTc, by its code, or as method where LOINC has no code for it",
+         f"{MEASURED}::test_the_formula_is_named_where_the_code_does_not_tell_it"),
+        ("What was not measured: dataAbsentReason, and our code that says why",
+         f"{MEASURED}::test_what_is_absent_says_why"),
+        ("The measurements of a lead: components under MDC's codes, one Observation for each lead, members of another",
+         f"{MEASURED}::test_a_leads_values_are_its_components"),
+        ("A known patient's heart rate is a vital sign by R4's profile",
+         f"{VALIDATORS}::test_the_heart_rate_is_that_of_the_standards_profile"),
+        ("google-fhir, Medplum's validator and the official JSON schema find no fault in a Bundle",
+         f"{VALIDATORS}::test_the_official_schema_finds_no_fault_and_seeded_ones"),
     ),
     "How it is searched": (
         ("GET, and POST to _search, which keeps a patient's identifier out of the URL",

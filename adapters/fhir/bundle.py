@@ -34,6 +34,7 @@ from adapters.fhir.elements import (
     urn,
 )
 from adapters.fhir.frame import DEFAULTS, NOWHERE, FhirSettings, Frame, ai_meta
+from adapters.fhir.measured import is_member
 from adapters.fhir.observations import observations
 from ecg.report import AMENDED, PRELIMINARY, WITHDRAWN, Picture, Report, identity
 
@@ -152,7 +153,7 @@ def _diagnostic_report(frame: Frame, found: dict[str, Json], media: dict[str, Js
         encounter=frame.encounter,
         **frame.effective,
         issued=instant(report.issued),
-        result=[frame.reference(role) for role in found],
+        result=[frame.reference(role) for role in found if not is_member(role)],
         imagingStudy=[each for each in [logical("ImagingStudy", dicom_identifier(order.study_uid))] if each],
         media=[kept(comment=plain(each.title), link=frame.reference(role)) for role, each in links],
         conclusion=" ".join(text for text in texts if text),

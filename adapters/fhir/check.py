@@ -8,9 +8,10 @@ import re
 from collections.abc import Iterator, Mapping, Set
 from typing import Any, Final
 
-from adapters.fhir.codes import POSITIVE, Json
+from adapters.fhir.codes import POSITIVE, UCUM, Json
 from adapters.fhir.elements import XHTML
 from adapters.fhir.frame import STATUSES
+from adapters.terminology import UNITS
 from ecg.findings import FINDINGS, SNOMED_CT
 
 # The R4 value sets with required bindings among the elements that we write, by resource and path.
@@ -26,6 +27,8 @@ _BOUND: Final[Mapping[str, Mapping[str, Set[str]]]] = {
     },
     "Provenance": {"entity.role": {"source", "revision"}, "text.status": {"generated"}},
 }
+# R4 datatypes.html#SampledData: a decimal, E, U or L.
+_SAMPLE: Final = re.compile(r"-?(?:0|[1-9]\d*)(?:\.\d+)?(?:[eE][-+]?\d+)?|[EUL]", re.ASCII)
 _TAGS: Final = re.compile(rf'^<div xmlns="{re.escape(XHTML)}">|</div>$|</?p>')
 # What others made stands as the server's own literal reference (R4 references.html#literal, datatypes.html#id).
 _OTHERS: Final = re.compile(r"(Patient|Encounter|ServiceRequest)/[A-Za-z0-9\-.]{1,64}")
@@ -47,6 +50,8 @@ def problems(bundle: bytes) -> tuple[str, ...]:
         found += _broken_attachments(resource)
         found += _live_narrative(resource)
         found += _misplaced_findings(resource)
+        found += _loose_quantities(resource)
+        found += _broken_samples(resource)
         if not _is_conditional(entry["request"], resource["resourceType"]):
             found.append(f"{resource['resourceType']}: the request is no conditional create or update")
     return tuple(found)
@@ -115,6 +120,39 @@ def _live_narrative(resource: Json) -> Iterator[str]:
     text = _TAGS.sub("", resource["text"]["div"]) if "text" in resource else "<no narrative>"
     if "<" in text or ">" in text or re.search(r"&(?!(amp|lt|gt|quot|#x27);)", text):
         yield f"{resource['resourceType']}.text: holds more than escaped paragraphs"
+
+
+def _loose_quantities(resource: Json) -> Iterator[str]:
+    """Yield Quantities without a unit of UCUM that is ours, and Observations that neither say a value nor why not."""
+    for path, node in _walk(resource):
+        where = f"{resource['resourceType']}.{path}"
+        if (held := node.get("valueQuantity")) is not None and not (
+            held.get("system") == UCUM and held.get("code") == held.get("unit") and held.get("code") in UNITS
+        ):
+            yield f"{where}.valueQuantity: no unit of UCUM"
+        if path == "component" and _values(node) != 1:
+            yield f"{where}: not one value, or one reason why there is none"
+    said = _values(resource) or "component" in resource or "hasMember" in resource
+    if resource["resourceType"] == "Observation" and (_values(resource) > 1 or not said):
+        yield "Observation: not one value, or one reason why there is none"
+
+
+def _values(node: Json) -> int:
+    return sum(name.startswith("value") or name == "dataAbsentReason" for name in node)
+
+
+def _broken_samples(resource: Json) -> Iterator[str]:
+    """Yield SampledData whose text or whose count of dimensions is none (R4 datatypes.html#SampledData)."""
+    for path, node in _walk(resource):
+        if (held := node.get("valueSampledData")) is None:
+            continue
+        data, dimensions = held.get("data", ""), held.get("dimensions")
+        if not (data and all(_SAMPLE.fullmatch(each) for each in data.split(" "))):
+            yield f"{resource['resourceType']}.{path}.valueSampledData: no samples separated by single spaces"
+        elif not (isinstance(dimensions, int) and dimensions > 0 and len(data.split(" ")) % dimensions == 0):
+            yield f"{resource['resourceType']}.{path}.valueSampledData: no whole number of its dimensions"
+        if not (held.get("period", 0) > 0 and "value" in held.get("origin", {})):
+            yield f"{resource['resourceType']}.{path}.valueSampledData: no period above 0, or no origin"
 
 
 def _misplaced_findings(resource: Json) -> Iterator[str]:

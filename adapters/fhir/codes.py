@@ -3,7 +3,9 @@
 from typing import Any, Final
 from uuid import UUID
 
+from adapters.terminology import mdc_number, terms
 from ecg.findings import Finding
+from ecg.measurement import Measurement
 
 Json = dict[str, Any]
 
@@ -22,6 +24,7 @@ def _own_system(uuid: str) -> str:
 FINDINGS: Final = _own_system("0c9fc894-a1f8-559d-adf0-ec23f8064e15")  # ecg.findings.Finding.code
 OBSERVABLES: Final = _own_system("87e0a2fb-9fd6-5861-9aa2-1ad40cf8030d")  # what a score measures
 ABSTENTIONS: Final = _own_system("5dc62c1b-d457-560e-a32b-1f07a353f252")  # ecg.reading.Abstention.code
+ABSENCES: Final = _own_system("036003a2-f865-53ba-883b-cdb5c5798cee")  # ecg.measurement.Measurement.absent
 
 # Identifier systems. R4 datatypes.html#Identifier: a value that is a URI has the system RFC 3986.
 # R4 imagingstudy.html#notes: a DICOM UID stands as urn:oid under urn:dicom:uid.
@@ -46,8 +49,11 @@ PLACER: Final = coding(_IDENTIFIER_TYPE, "PLAC", "Placer Identifier")
 FILLER: Final = coding(_IDENTIFIER_TYPE, "FILL", "Filler Identifier")
 VISIT: Final = coding(_IDENTIFIER_TYPE, "VN", "Visit number")
 
-# R4 value set observation-category: an ECG is a procedure's result; 'vital-signs' would demand the vital signs profile.
-PROCEDURE: Final = coding("http://terminology.hl7.org/CodeSystem/observation-category", "procedure", "Procedure")
+# R4 value set observation-category: an ECG is a procedure's result. 'vital-signs' demands the vital signs profile, as
+# R4 does of a heart rate (LOINC 8867-4) anyway (R4 heartrate.html).
+_CATEGORY: Final = "http://terminology.hl7.org/CodeSystem/observation-category"
+PROCEDURE: Final = coding(_CATEGORY, "procedure", "Procedure")
+VITAL_SIGNS: Final = coding(_CATEGORY, "vital-signs", "Vital Signs")
 
 # HL7 v3 ObservationInterpretation.
 _INTERPRETATION: Final = "http://terminology.hl7.org/CodeSystem/v3-ObservationInterpretation"
@@ -74,6 +80,9 @@ CREATE: Final = coding(_DATA_OPERATION, "CREATE", "create")
 UPDATE: Final = coding(_DATA_OPERATION, "UPDATE", "revise")
 NULLIFY: Final = coding(_DATA_OPERATION, "NULLIFY", "nullify")
 
+# ISO/IEEE 11073-10101, by its URN (R4 mdc.html).
+MDC: Final = "urn:iso:std:iso:11073:10101"
+
 # R4 code system media-type.
 IMAGE: Final = coding("http://terminology.hl7.org/CodeSystem/media-type", "image", "Image")
 
@@ -81,6 +90,23 @@ IMAGE: Final = coding("http://terminology.hl7.org/CodeSystem/media-type", "image
 UCUM: Final = "http://unitsofmeasure.org"
 
 THRESHOLD: Final = coding(OBSERVABLES, "decision-threshold", "Probability from which the finding counts")
+
+AGREEMENT: Final = coding(OBSERVABLES, "agreement", "How far the beats that the value stands on agree, 0 to 1")
+BY_LEAD: Final = coding(OBSERVABLES, "by-lead", "ECG measurements by lead")
+
+
+def measured(measurement: Measurement) -> Json:
+    """Return the CodeableConcept of a measurement: LOINC's code where it has one, MDC's where it has one, else ours."""
+    named = terms(measurement.code, measurement.lead)
+    name = named.name + (f", lead {measurement.lead}" if measurement.lead else "")
+    found = [coding(LOINC, named.loinc.value, named.loinc.meaning)] if named.loinc else []
+    if named.mdc is not None:
+        found.append({"system": MDC, "code": str(mdc_number(named.mdc, measurement.lead))})
+    return {"coding": found or [coding(OBSERVABLES, _role(measurement), name)], "text": name}
+
+
+def _role(measurement: Measurement) -> str:
+    return measurement.id.replace(":", "-")
 
 
 def probability(finding: Finding) -> Json:

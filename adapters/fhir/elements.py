@@ -90,9 +90,14 @@ def business_identifier(
     )
 
 
+def quantity(value: float, unit: str) -> Json:
+    """Return a Quantity in a unit of UCUM (R4 datatypes.html#Quantity)."""
+    return {"value": value, "unit": unit, "system": UCUM, "code": unit}
+
+
 def ratio(value: float) -> Json:
-    """Return a Quantity of unit 1 (R4 datatypes.html#Quantity)."""
-    return {"value": value, "unit": "1", "system": UCUM, "code": "1"}
+    """Return a Quantity of unit 1."""
+    return quantity(value, "1")
 
 
 def attachment(content_type: str, data: bytes, title: str, creation: datetime) -> Json:

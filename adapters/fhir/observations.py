@@ -1,4 +1,4 @@
-"""The report's Observations: one for each score, one for each finding asserted, or one that says why there are none."""
+"""The report's Observations: of each score, each finding asserted, or why there are none, and what was measured."""
 
 from adapters.fhir.codes import (
     ABSTENTIONS,
@@ -15,6 +15,7 @@ from adapters.fhir.codes import (
 )
 from adapters.fhir.elements import instant, kept, narrative, own_identifier, plain, ratio
 from adapters.fhir.frame import Frame, ai_meta
+from adapters.fhir.measured import measurements
 from ecg.reading import Abstention, Score
 
 
@@ -24,10 +25,10 @@ def observations(frame: Frame) -> dict[str, Json]:
         return {}
     prediction = frame.report.reading.prediction
     if prediction.abstention is not None:
-        return {"abstention": _abstention(frame, prediction.abstention)}
+        return {"abstention": _abstention(frame, prediction.abstention)} | measurements(frame)
     scores = {score_role(each): _score(frame, each) for each in prediction.scores}
     findings = {f"finding-{each.finding.code}": _finding(frame, each) for each in prediction.asserted}
-    return scores | findings
+    return scores | findings | measurements(frame)
 
 
 def score_role(score: Score) -> str:

@@ -12,6 +12,7 @@ from reportlab.pdfgen.canvas import Canvas
 from ecg.canonical import SAMPLES, canonicalise
 from ecg.findings import FINDINGS
 from ecg.leads import LEADS, LIMB_FROM_I_II
+from ecg.measurement import GLOBAL_UNITS, LEAD_UNITS, Measurement, Measurements
 from ecg.quality import assess
 from ecg.reading import Abstention, Choice, Explanation, ModelName, Prediction, Reading, Score
 from ecg.recording import Order, Patient, Provenance, Recording, Study, Waveform
@@ -104,6 +105,28 @@ def report(
         pdf=pdf(),
         issued=ISSUED,
     )
+
+
+# Plausible figures, none of them a whole number, by code.
+VALUES = {
+    **{"heart-rate": 74.6, "rr-variation": 0.0412, "p-duration": 104.4, "pr": 158.5, "qrs": 92.3, "qt": 384.2},
+    **{"qtc-bazett": 428.4, "qtc-fridericia": 413.1, "qtc-framingham": 414.8, "axis-p": 48.2, "axis-qrs": -31.5},
+    **{"axis-t": 40.4, "st-j": 0.1234, "st-j60": -0.0512, "t-amplitude": -0.25, "q-amplitude": -0.04},
+    **{"q-duration": 21.8, "r-amplitude": 1.2, "s-amplitude": -0.35},
+}
+
+
+def measured(of: Report, *, absent: tuple[str, ...] = (), leads: tuple[str, ...] = LEADS) -> Report:
+    """Return the report with measurements: all of the whole recording, and of `leads`, but those codes `absent`."""
+
+    def measurement(code: str, lead: str | None = None) -> Measurement:
+        if code in absent:
+            return Measurement(code, absent="not-found", lead=lead)
+        return Measurement(code, VALUES[code] + (0.01 * LEADS.index(lead) if lead else 0.0), 0.9, lead=lead)
+
+    values = [measurement(code) for code in GLOBAL_UNITS]
+    values += [measurement(code, lead) for lead in leads for code in LEAD_UNITS]
+    return replace(of, reading=replace(of.reading, measurements=Measurements(tuple(values))))
 
 
 def amended(first: Report, version: int = 2, *, asserted: tuple[str, ...] = ("STTC",)) -> Report:

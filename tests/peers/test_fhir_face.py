@@ -24,7 +24,7 @@ from service.store import Store
 from service.worker import resources
 from tests.golden.fhir_files import bundle
 from tests.golden.reports import ISSUED, pdf, report
-from tests.peers.test_fhir_validators import GOOGLE, HERE, medplum, needs_google, needs_medplum, run
+from tests.peers.fhir_judges import google, medplum, needs_google, needs_medplum
 
 MADE = (report(asserted=("MI", "STTC")), report(abstained=True))
 ASKED = {
@@ -77,4 +77,4 @@ def test_google_fhir_finds_no_fault_in_any_answer(answers: dict[str, Path], tmp_
         told = json.loads(file.read_bytes())  # google-fhir is asked of Bundles, so that all else goes in one
         files.append(tmp_path / f"{name}.json")
         files[-1].write_text(json.dumps(told if told["resourceType"] == "Bundle" else bundle(told)))
-    assert {fault for fault in run(GOOGLE, HERE / "google_check.py", *files).values() if fault} == set()
+    assert {fault for fault in google(*files).values() if fault} == set()

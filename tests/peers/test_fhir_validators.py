@@ -1,35 +1,29 @@
-"""Independent FHIR programs find no fault in our Bundles: google-fhir, and Medplum's validator and server.
+"""Independent FHIR programs find no fault in our Bundles: google-fhir, the official schema, Medplum.
 
 The official Java validator and HAPI are not among them, and none looks a code up in LOINC or SNOMED CT.
 """
 
 import json
-import shutil
-import subprocess
 from collections.abc import Callable
 from datetime import datetime
 from pathlib import Path
-from typing import Any
 
 import pytest
 
 from adapters.fhir import codes
 from adapters.fhir.bundle import encode, stored, superseded
 from ecg.recording import Order, Patient
-from tests.golden.reports import amended, report, withdrawn
-
-ROOT = Path(__file__).parents[2]
-HERE = Path(__file__).parent / "fhir"
-GOOGLE = ROOT / ".peers" / "fhir-google" / "bin" / "python"
-MEDPLUM = ROOT / ".peers" / "fhir-medplum"
-
-needs_google = pytest.mark.skipif(not GOOGLE.exists(), reason="tests/peers/install.sh has not installed google-fhir")
-needs_medplum = pytest.mark.skipif(
-    not (MEDPLUM / "node_modules").exists() or shutil.which("node") is None,
-    reason="Node is missing, or tests/peers/install.sh has not installed Medplum",
+from tests.golden.reports import amended, measured, report, withdrawn
+from tests.peers.fhir_judges import (
+    Json,
+    google,
+    medplum,
+    needs_google,
+    needs_medplum,
+    references,
+    schema_faults,
+    validated,
 )
-
-Json = dict[str, Any]
 
 CASES = {
     "asserted": report(asserted=("MI", "STTC", "ischaemia")),
@@ -40,6 +34,8 @@ CASES = {
     "no-time": report(asserted=("MI",), acquired_at=None),
     "naive-time": report(acquired_at=datetime(2024, 5, 1, 10, 12, 30)),
     "no-order": report(order=Order()),
+    "measured": measured(report(asserted=("MI",)), absent=("pr", "st-j")),
+    "measured-lead-ii": measured(report(abstained=True), leads=("II",)),
     "amended": amended(report(asserted=("MI",))),
     "withdrawn": withdrawn(amended(report(asserted=("MI",)))),
     "hostile": report(patient=Patient(id="<script>&\x00 \"'", issuer="&<b>")),
@@ -60,9 +56,6 @@ FAULTS: dict[str, Callable[[Json], object]] = {
 }
 # Medplum's validator checks no required bindings.
 UNSEEN_BY_MEDPLUM = {"wrong status"}
-# A urn:uuid names no type until the server has replaced it, for which Medplum's validator does not wait. The resources
-# as stored() gives them, with literal references, must be free of this warning too.
-UNRESOLVED = 'warning: Invalid reference: got "urn:uuid:'
 
 
 @pytest.fixture(scope="module")
@@ -86,37 +79,38 @@ def faulty(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
     return files
 
 
-def run(*command: str | Path) -> Json:
-    """Run a peer and return the JSON it prints."""
-    done = subprocess.run(command, capture_output=True, text=True, timeout=120, check=False)
-    assert done.returncode == 0, done.stderr
-    answer: Json = json.loads(done.stdout)
-    return answer
-
-
-def medplum(command: str, *files: Path) -> Json:
-    """Ask Medplum."""
-    return run("node", HERE / "medplum.cjs", MEDPLUM, command, *files)
-
-
 @needs_google
 def test_google_fhir_finds_no_fault(good: dict[str, Path]) -> None:
-    assert {fault for fault in run(GOOGLE, HERE / "google_check.py", *good.values()).values() if fault} == set()
+    assert {fault for fault in google(*good.values()).values() if fault} == set()
 
 
 @needs_google
 def test_google_fhir_finds_seeded_faults(faulty: dict[str, Path]) -> None:
-    found = run(GOOGLE, HERE / "google_check.py", *faulty.values())
+    found = google(*faulty.values())
     assert {name for name, file in faulty.items() if not found[str(file)]} == set()
 
 
 @needs_medplum
 def test_medplum_finds_no_fault(good: dict[str, Path]) -> None:
-    issues = {
-        file: [each for each in found if not each.startswith(UNRESOLVED)]
-        for file, found in medplum("validate", *good.values()).items()
-    }
-    assert {file: found for file, found in issues.items() if found} == {}
+    assert {file: found for file, found in validated(*good.values()).items() if found} == {}
+
+
+@needs_medplum
+def test_the_official_schema_finds_no_fault_and_seeded_ones(good: dict[str, Path], faulty: dict[str, Path]) -> None:
+    assert {name: found for name, file in good.items() if (found := schema_faults(file.read_bytes()))} == {}
+    assert {name for name, file in faulty.items() if not schema_faults(file.read_bytes())} == set()
+
+
+@needs_medplum
+def test_the_heart_rate_is_that_of_the_standards_profile(good: dict[str, Path], tmp_path: Path) -> None:
+    """R4 asks of every Observation of LOINC 8867-4 that it is a vital sign."""
+    found = medplum("heart-rates", *good.values())
+    assert found["issues"] == [] and found["judged"] == 2
+    bundle = json.loads(good["measured"].read_bytes())
+    (rate,) = (e["resource"] for e in bundle["entry"] if e["resource"].get("code", {}).get("text") == "Heart rate")
+    rate["category"].pop()
+    (tmp_path / "spoilt.json").write_text(json.dumps(bundle))
+    assert medplum("heart-rates", tmp_path / "spoilt.json")["issues"] != []
 
 
 @needs_medplum
@@ -167,13 +161,5 @@ def test_our_codes_are_those_of_r4() -> None:
     packaged = medplum("displays")
     ours = [each for each in vars(codes).values() if isinstance(each, dict) and each.get("system") in packaged]
     checked = [each for each in ours if each != codes.AI_ASSERTED]  # younger than R4's copy of its system
-    assert len(checked) == 14
+    assert len(checked) == 15
     assert [each for each in checked if packaged[each["system"]].get(each["code"]) != each["display"]] == []
-
-
-def references(node: object) -> list[str]:
-    """Return every literal reference at or below the node."""
-    if isinstance(node, dict):
-        own = [node["reference"]] if isinstance(node.get("reference"), str) else []
-        return own + [each for value in node.values() for each in references(value)]
-    return [each for value in node for each in references(value)] if isinstance(node, list) else []

@@ -1,6 +1,7 @@
 // Medplum's R4 definitions and its in-memory server, as a judge.
 //
 //   node medplum.cjs MODULES validate FILE...   print {file: [issue, ...]} of each resource
+//   node medplum.cjs MODULES heart-rates FILE... judge each heart rate of a patient in Bundles by R4's profile
 //   node medplum.cjs MODULES twice FILE         post the transaction twice, print what the server answered and holds
 //   node medplum.cjs MODULES displays           print {system: {code: display}} of the code systems packaged with R4
 globalThis.WebSocket ??= class {};
@@ -17,9 +18,9 @@ function index() {
   for (const name of SEARCH_PARAMETER_BUNDLE_FILES) core.indexSearchParameterBundle(readJson(name));
 }
 
-function issues(resource) {
+function issues(resource, options) {
   try {
-    return core.validateResource(resource).map((each) => `${each.severity}: ${each.details?.text} ${each.expression}`);
+    return core.validateResource(resource, options).map((each) => `${each.severity}: ${each.details?.text} ${each.expression}`);
   } catch (error) {
     return (error.outcome?.issue ?? [{ severity: 'thrown', details: { text: String(error) } }]).map(
       (each) => `${each.severity}: ${each.details?.text} ${each.expression}`
@@ -29,6 +30,18 @@ function issues(resource) {
 
 function validated(file) {
   return issues(JSON.parse(readFileSync(file, 'utf8')));
+}
+
+function heartRates() {
+  const profiles = readJson('fhir/r4/profiles-others.json').entry.map((each) => each.resource);
+  const profile = profiles.find((each) => each.url === 'http://hl7.org/fhir/StructureDefinition/heartrate');
+  core.loadDataType(profile);
+  const entries = files.flatMap((file) => JSON.parse(readFileSync(file, 'utf8')).entry);
+  const judged = entries
+    .map((entry) => entry.resource)
+    .filter((each) => each.code?.coding?.some((coding) => coding.code === '8867-4') && each.subject);
+  const found = judged.flatMap((each) => issues(each, { profile }));
+  return { judged: judged.length, issues: found.filter((each) => !each.includes('got "urn:uuid:')) };
 }
 
 async function twice(file) {
@@ -68,6 +81,7 @@ function displays() {
 async function main() {
   if (command === 'displays') return displays();
   index();
+  if (command === 'heart-rates') return heartRates();
   if (command === 'validate') return Object.fromEntries(files.map((file) => [file, validated(file)]));
   return twice(files[0]);
 }

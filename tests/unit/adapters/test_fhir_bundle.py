@@ -17,7 +17,7 @@ from adapters.fhir.frame import FhirSettings
 from ecg.findings import FINDINGS, SNOMED_CT
 from ecg.recording import Order, Patient
 from ecg.report import Report
-from tests.golden.reports import PATIENT, pdf, png, recording, report
+from tests.golden.reports import PATIENT, measured, pdf, png, recording, report
 
 HOSTILE = "<script>alert('1')</script> & \"x\"\x00\x1b"
 CASES = {
@@ -29,6 +29,7 @@ CASES = {
     "no time": report(asserted=("MI",), acquired_at=None),
     "naive time": report(acquired_at=datetime(2024, 5, 1, 10, 12, 30)),
     "no order": report(order=Order()),
+    "measured": measured(report(asserted=("MI",)), absent=("pr",)),
     "hostile": report(patient=Patient(id=HOSTILE, issuer=HOSTILE), order=Order(*[HOSTILE] * 6)),
 }
 

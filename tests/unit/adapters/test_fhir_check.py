@@ -19,6 +19,19 @@ def first(bundle: Json, kind: str) -> Json:
     return next(e["resource"] for e in bundle["entry"] if e["resource"]["resourceType"] == kind)
 
 
+def quantity(bundle: Json) -> Json:
+    return first(bundle, "Observation")["valueQuantity"]
+
+
+def component(bundle: Json) -> Json:
+    return first(bundle, "Observation")["component"][0]
+
+
+def sampled(**changed: object) -> Json:
+    """Return SampledData that is right but for what is changed."""
+    return {"valueSampledData": {"origin": {"value": 0}, "period": 2, "dimensions": 1, "data": "1 -2.5 E"} | changed}
+
+
 FAULTS: dict[str, tuple[Callable[[Json], object], str]] = {
     "dangling reference": (
         lambda b: first(b, "DiagnosticReport")["result"].append({"reference": "urn:uuid:0"}),
@@ -44,6 +57,14 @@ FAULTS: dict[str, tuple[Callable[[Json], object], str]] = {
         "no finding of ours",
     ),
     "twice": (lambda b: b["entry"].append(b["entry"][0]), "stands twice"),
+    "unit": (lambda b: quantity(b).update(code="mmHg"), "no unit of UCUM"),
+    "system of a unit": (lambda b: quantity(b).pop("system"), "no unit of UCUM"),
+    "two answers": (lambda b: first(b, "Observation").update(dataAbsentReason={"text": "x"}), "not one value"),
+    "no answer": (lambda b: component(b).pop("valueQuantity"), "not one value"),
+    "samples": (lambda b: component(b).update(sampled(data="1.0  2.0")), "separated by single spaces"),
+    "words among samples": (lambda b: component(b).update(sampled(data="1 x")), "separated by single spaces"),
+    "dimensions": (lambda b: component(b).update(sampled(dimensions=2)), "whole number of its dimensions"),
+    "period": (lambda b: component(b).update(sampled(period=0)), "no period"),
     "unconditional": (lambda b: b["entry"][0]["request"].pop("ifNoneExist"), "no conditional create"),
 }
 
