@@ -48,4 +48,34 @@ ISCHAEMIA: Final = Finding(
     "ischaemia", "myocardial ischaemia", Coding(SNOMED_CT, "164861001", "ECG: myocardial ischemia (finding)")
 )
 
-FINDINGS: Final = {each.code: each for each in (NORM, MI, STTC, CD, HYP, MI_OR_STTC, ISCHAEMIA, NOT_NORMAL)}
+# Parts of the classes above, as far as a corpus holds enough of them to set a threshold. No SNOMED code: each of
+# PTB-XL's statements is wider or narrower than the concept of the same name.
+INFERIOR_MI: Final = Finding("inferior-MI", "inferior myocardial infarction")
+ANTERIOR_MI: Final = Finding("anterior-MI", "anterior myocardial infarction")
+ANTEROSEPTAL_MI: Final = Finding("anteroseptal-MI", "anteroseptal myocardial infarction")
+ANTEROLATERAL_ISCHAEMIA: Final = Finding("anterolateral-ischaemia", "ischaemia in anterior or lateral leads")
+LBBB: Final = Finding("LBBB", "complete left bundle branch block")
+RBBB: Final = Finding("RBBB", "complete right bundle branch block")
+INCOMPLETE_RBBB: Final = Finding("incomplete-RBBB", "incomplete right bundle branch block")
+LAFB: Final = Finding("LAFB", "left anterior fascicular block")
+IVCD: Final = Finding("IVCD", "non-specific intraventricular conduction disturbance")
+FIRST_DEGREE_AVB: Final = Finding("first-degree-AVB", "first degree AV block")
+LVH: Final = Finding("LVH", "left ventricular hypertrophy")
+ATRIAL_FIBRILLATION: Final = Finding("AFIB", "atrial fibrillation")
+
+CLASSES: Final = (NORM, MI, STTC, CD, HYP, MI_OR_STTC, ISCHAEMIA, NOT_NORMAL)
+SUBCLASSES: Final = (
+    INFERIOR_MI,
+    ANTERIOR_MI,
+    ANTEROSEPTAL_MI,
+    ANTEROLATERAL_ISCHAEMIA,
+    LBBB,
+    RBBB,
+    INCOMPLETE_RBBB,
+    LAFB,
+    IVCD,
+    FIRST_DEGREE_AVB,
+    LVH,
+    ATRIAL_FIBRILLATION,
+)
+FINDINGS: Final = {each.code: each for each in (*CLASSES, *SUBCLASSES)}
