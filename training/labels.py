@@ -39,7 +39,7 @@ from ecg.findings import (
 RULE: Final = (
     "A statement counts at any likelihood. NORM, MI, STTC, CD, HYP: a diagnostic statement of that superclass "
     "(scp_statements.csv). MI-or-STTC: either. ischaemia: a statement whose code begins with ISC (ISC_, ISCAL, ISCAN, "
-    "ISCAS, ISCIL, ISCIN, ISCLA). not-normal: no statement NORM. The subclasses: any of the statements that stand for them."
+    "ISCAS, ISCIL, ISCIN, ISCLA). not-normal: no statement NORM. The subclasses: any of the statements that mean them."
 )
 TARGETS: Final = (*CLASSES, *SUBCLASSES)
 SUPERCLASSES: Final = (NORM, MI, STTC, CD, HYP)

@@ -21,6 +21,9 @@ QWAVE,Q waves present,,1.0,,MI
 """
 
 
+PARTS = ("inferior-MI", "anterolateral-ischaemia")
+
+
 @pytest.fixture
 def statements(tmp_path: Path) -> Statements:
     path = tmp_path / "scp_statements.csv"
@@ -33,12 +36,12 @@ def statements(tmp_path: Path) -> Statements:
     [
         ("{}", set()),
         ("{'NORM': 100.0, 'SR': 0.0}", {"NORM"}),
-        ("{'IMI': 0.0}", {"MI", "MI-or-STTC"}),
-        ("{'IMI': 15.0, 'NORM': 80.0}", {"MI", "MI-or-STTC", "NORM"}),
+        ("{'IMI': 0.0}", {"MI", "MI-or-STTC", "inferior-MI"}),
+        ("{'IMI': 15.0, 'NORM': 80.0}", {"MI", "MI-or-STTC", "inferior-MI", "NORM"}),
         ("{'NDT': 100.0}", {"STTC", "MI-or-STTC"}),
-        ("{'ISCAL': 0.0}", {"STTC", "MI-or-STTC", "ischaemia"}),
-        ("{'IMI': 50.0, 'ISCAL': 50.0}", {"MI", "STTC", "MI-or-STTC", "ischaemia"}),
-        ("{'CLBBB': 100.0, 'LVH': 35.0}", {"CD", "HYP"}),
+        ("{'ISCAL': 0.0}", {"STTC", "MI-or-STTC", "ischaemia", "anterolateral-ischaemia"}),
+        ("{'IMI': 50.0, 'ISCAL': 50.0}", {"MI", "STTC", "MI-or-STTC", "ischaemia", *PARTS}),
+        ("{'CLBBB': 100.0, 'LVH': 35.0}", {"CD", "HYP", "LBBB", "LVH"}),
         ("{'SR': 100.0}", set()),
         ("{'QWAVE': 100.0}", set()),  # a form statement, whatever class stands beside it
         ("{'UNHEARD': 100.0}", set()),
@@ -82,4 +85,16 @@ def test_the_counts_of_ptbxl_folds_1_to_9() -> None:
         "MI-or-STTC": 8455,
         "ischaemia": 2225,
         "not-normal": 11_070,
+        "inferior-MI": 2953,
+        "anterior-MI": 2778,
+        "anteroseptal-MI": 2311,
+        "anterolateral-ischaemia": 850,
+        "LBBB": 482,
+        "RBBB": 488,
+        "incomplete-RBBB": 1006,
+        "LAFB": 1463,
+        "IVCD": 710,
+        "first-degree-AVB": 717,
+        "LVH": 1923,
+        "AFIB": 1362,
     }
