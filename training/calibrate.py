@@ -12,8 +12,8 @@ from safetensors.torch import load_file
 from torch import Tensor
 
 from models.card import LEAST_POSITIVES
-from training.fit import WEIGHTS
 from training.recipe import Recipe
+from training.run import WEIGHTS
 from training.statistics import best_f1_threshold, platt
 
 CALIBRATION: Final = "calibration.json"

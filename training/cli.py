@@ -18,7 +18,18 @@ RecipeArgument = Annotated[
     Path, typer.Argument(help="A recipe, such as training/recipes/twelve-lead.toml.", exists=True)
 ]
 
-OutOption = Annotated[Path, typer.Option("--out", help="Where the run keeps checkpoint, log, weights and tensors.")]
+OutOption = Annotated[Path, typer.Option("--out", help="Where the run keeps recipe, checkpoint, log and weights.")]
+CacheOption = Annotated[
+    Path | None, typer.Option("--cache", help="Where prepared tensors lie, for several runs; not said: in --out.")
+]
+FoldsOption = Annotated[
+    str | None,
+    typer.Option(
+        "--folds",
+        metavar="TRAIN[:CALIBRATION]",
+        help="Instead of the recipe's: 1-7:8 trains on folds 1 to 7, and watches and calibrates on 8.",
+    ),
+]
 
 
 @contextmanager
@@ -34,7 +45,13 @@ def errors_told() -> Iterator[None]:
 
 @app.command()
 @errors_told()
-def fit(recipe: RecipeArgument, corpus: CorpusOption, out: OutOption) -> None:
+def fit(
+    recipe: RecipeArgument,
+    corpus: CorpusOption,
+    out: OutOption,
+    cache: CacheOption = None,
+    folds: FoldsOption = None,
+) -> None:
     """Fit a network. Run it again with the same --out to go on after a kill."""
     from training.corpus import Corpus
     from training.fit import fit as run
@@ -42,23 +59,25 @@ def fit(recipe: RecipeArgument, corpus: CorpusOption, out: OutOption) -> None:
     from training.recipe import read_recipe
 
     plan = read_recipe(recipe)
-    typer.echo(f"averaged weights: {run(load_data(Corpus(corpus), plan, out), plan, out)}")
+    if folds is not None:
+        plan = plan.on_folds(folds)
+    typer.echo(f"averaged weights: {run(load_data(Corpus(corpus), plan, cache or out), plan, out)}")
 
 
 @app.command()
 @errors_told()
-def calibrate(recipe: RecipeArgument, corpus: CorpusOption, out: OutOption) -> None:
-    """Set calibration and thresholds of a fitted run on the recipe's calibration fold."""
+def calibrate(corpus: CorpusOption, out: OutOption, cache: CacheOption = None) -> None:
+    """Set calibration and thresholds of a fitted run on the fold that its recipe names for it."""
     from training.calibrate import calibrate as run
     from training.corpus import Corpus, prepared
     from training.labels import columns
-    from training.recipe import read_recipe
+    from training.run import open_run
 
-    plan, source = read_recipe(recipe), Corpus(corpus)
+    plan, source = open_run(out).recipe, Corpus(corpus)
     entries = source.fold(plan.calibration_fold)
     if not entries:
         raise ValueError(f"The corpus holds no recording of fold {plan.calibration_fold}.")
-    signals = prepared(source, entries, plan.preparation, out)
+    signals = prepared(source, entries, plan.preparation, cache or out)
     truth = source.targets(entries)[:, columns(plan.targets)]
     typer.echo(run(plan, out, signals, truth).read_text(encoding="utf-8"))
 
@@ -66,7 +85,6 @@ def calibrate(recipe: RecipeArgument, corpus: CorpusOption, out: OutOption) -> N
 @app.command()
 @errors_told()
 def export(
-    recipe: RecipeArgument,
     corpus: CorpusOption,
     out: OutOption,
     to: Annotated[Path, typer.Option(help="Where weights and card are written.")] = Path("models/weights"),
@@ -75,9 +93,9 @@ def export(
     from training.corpus import Corpus
     from training.evaluate import table
     from training.export import export as run
-    from training.recipe import read_recipe
+    from training.run import open_run
 
-    path, rows = run(read_recipe(recipe), out, Corpus(corpus), to)
+    path, rows = run(open_run(out).recipe, out, Corpus(corpus), to)
     typer.echo(f"{table(rows)}\ncard: {path}")
 
 

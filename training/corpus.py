@@ -8,7 +8,7 @@ import hashlib
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Final
+from typing import Final, cast
 
 import numpy as np
 import torch
@@ -106,7 +106,10 @@ class Corpus:
 
 
 def prepared(corpus: Corpus, entries: Sequence[Entry], preparation: Preparation, cache: Path) -> NDArray[np.float32]:
-    """Return prepared tensors, float32 (entries, 12, time) in mV, from the cache or made and kept there."""
+    """Return prepared tensors, float32 (entries, leads, time), from the cache or made and kept there.
+
+    They are mapped, not read: runs that share a cache share its pages.
+    """
     key = hashlib.sha256(repr((preparation, [entry.signal for entry in entries])).encode()).hexdigest()[:16]
     path = cache / f"prepared-{key}.npy"
     if not path.exists():
@@ -116,7 +119,7 @@ def prepared(corpus: Corpus, entries: Sequence[Entry], preparation: Preparation,
         unfinished = path.with_suffix(".part.npy")
         np.save(unfinished, np.stack(rows))
         unfinished.rename(path)
-    return np.asarray(np.load(path))
+    return cast(NDArray[np.float32], np.load(path, mmap_mode="c"))
 
 
 def _prepare(prepare: Prepare, window: CanonicalEcg) -> NDArray[np.float32]:

@@ -1,6 +1,7 @@
 """Fits a network by a recipe: seeded, resumable after each epoch, with a progress bar and a CSV log."""
 
 import csv
+import json
 import math
 import os
 from collections.abc import Iterator, Sequence
@@ -19,15 +20,15 @@ from tqdm import tqdm
 from models.network import Net
 from training import augment
 from training.corpus import Corpus, prepared
+from training.distil import softened
 from training.labels import columns
+from training.masking import keep_some
 from training.recipe import Recipe
+from training.run import CHECKPOINT, LOG, WEIGHTS, keep_recipe, start_from
 from training.statistics import auc
 
-CHECKPOINT: Final = "checkpoint.pt"
-WEIGHTS: Final = "averaged.safetensors"
-LOG: Final = "log.csv"
 PATIENCE: Final = 5  # epochs without a lower watched loss, after which a plateau halves the rate
-Run = tuple[Net, Net, torch.optim.Optimizer]  # the network, its average, what moves it
+State = tuple[Net, Net, torch.optim.Optimizer]  # the network, its average, what moves it
 
 
 @dataclass(frozen=True, eq=False)
@@ -41,7 +42,10 @@ class Data:
 
 
 def load_data(corpus: Corpus, recipe: Recipe, cache: Path) -> Data:
-    """Prepare the training folds and the calibration fold. The statements stand behind the targets, where they help."""
+    """Prepare the training folds and the calibration fold. The statements stand behind the targets, where they help.
+
+    Where the recipe has teachers, the truth of the training folds is mixed with what they say.
+    """
     train, watched = corpus.training(recipe.train_folds), corpus.fold(recipe.calibration_fold)
     wanted = columns(recipe.targets)
     truth = corpus.targets(train)[:, wanted]
@@ -49,7 +53,7 @@ def load_data(corpus: Corpus, recipe: Recipe, cache: Path) -> Data:
         truth = np.concatenate([truth, corpus.helpers(train)], axis=1)
     return Data(
         prepared(corpus, train, recipe.preparation, cache),
-        truth.astype(np.float32),
+        softened(corpus, train, recipe, truth.astype(np.float32), cache),
         prepared(corpus, watched, recipe.preparation, cache),
         corpus.targets(watched)[:, wanted],
     )
@@ -66,17 +70,20 @@ def fit(data: Data, recipe: Recipe, out: Path) -> Path:
     out.mkdir(parents=True, exist_ok=True)
     torch.manual_seed(recipe.seed)
     network = recipe.untrained(data.truth.shape[1])
+    if recipe.initial:
+        start_from(network, Path(recipe.initial))
     averaged = recipe.untrained(data.truth.shape[1]).requires_grad_(False)
     averaged.load_state_dict(network.state_dict())
     kind = torch.optim.AdamW if recipe.optimiser == "adamw" else torch.optim.Adam
     optimiser = kind(network.parameters(), weight_decay=recipe.weight_decay)
-    run = (network, averaged, optimiser)
-    watched = _resume(out / CHECKPOINT, recipe, run)
+    state = (network, averaged, optimiser)
+    watched = _resume(out / CHECKPOINT, recipe, state)
+    keep_recipe(out, recipe)
     for epoch in range(len(watched), recipe.epochs):
-        loss = _epoch(data, recipe, watched, run)
+        loss = _epoch(data, recipe, watched, state)
         logits = watched_logits(averaged, data)
         watched.append(_cross_entropy(logits[:, : len(recipe.targets)], data.watched_truth))
-        _keep(out / CHECKPOINT, recipe, watched, run)
+        _keep(out / CHECKPOINT, recipe, watched, state)
         _log(out / LOG, epoch, {"loss": loss, "watched": watched[-1]} | auc_of_targets(recipe, logits, data))
     save_file(averaged.state_dict(), out / WEIGHTS)
     return out / WEIGHTS
@@ -94,8 +101,8 @@ def auc_of_targets(recipe: Recipe, logits: NDArray[np.float32], data: Data) -> d
     return {code: auc(data.watched_truth[:, at], logits[:, at]) for at, code in enumerate(recipe.targets)}
 
 
-def _epoch(data: Data, recipe: Recipe, watched: Sequence[float], run: Run) -> float:
-    (network, averaged, optimiser), epoch = run, len(watched)
+def _epoch(data: Data, recipe: Recipe, watched: Sequence[float], state: State) -> float:
+    (network, averaged, optimiser), epoch = state, len(watched)
     # Each epoch draws from its own stream, so that a resumed run meets the same numbers as an unbroken one.
     rng = np.random.default_rng((recipe.seed, epoch))
     torch.manual_seed(int(rng.integers(2**31)))
@@ -106,14 +113,25 @@ def _epoch(data: Data, recipe: Recipe, watched: Sequence[float], run: Run) -> fl
     for step in (bar := tqdm(range(steps), desc=f"epoch {epoch + 1}/{recipe.epochs}", unit="step", mininterval=2)):
         at = np.sort(order[step * recipe.batch : (step + 1) * recipe.batch])
         signal, truth = torch.from_numpy(data.signals[at]), torch.from_numpy(data.truth[at])
-        signal = augment.shift_in_time(signal, round(recipe.shift * recipe.preparation.fs), rng)
-        signal, truth = augment.mix(signal, truth, recipe.mixup, rng)
+        signal, truth = augmented(signal, truth, recipe, rng)
         for group in optimiser.param_groups:
             group["lr"] = rate(recipe, (epoch * steps + step) / (recipe.epochs * steps), watched)
         total += _step(network, optimiser, signal, truth)
         _average(averaged, network, min(recipe.averaging, (1 + epoch * steps + step) / (10 + epoch * steps + step)))
         bar.set_postfix(loss=f"{total / (step + 1):.4f}")
     return total / max(steps, 1)
+
+
+def augmented(signal: Tensor, truth: Tensor, recipe: Recipe, rng: np.random.Generator) -> tuple[Tensor, Tensor]:
+    """Change a batch as the recipe says. What is off draws nothing, so that it moves no other draw."""
+    fs, leads = recipe.preparation.fs, recipe.preparation.leads
+    signal = augment.stretch(signal, recipe.stretch, rng)
+    signal = augment.shift_in_time(signal, round(recipe.shift * fs), rng)
+    signal, truth = augment.mix(signal, truth, recipe.mixup, rng)
+    signal = augment.amplify(signal, recipe.gain, rng)
+    signal = augment.wander(signal, recipe.wander, fs, leads, rng)
+    signal = augment.noise(signal, recipe.noise, leads, rng)
+    return keep_some(signal, recipe.masking, leads, rng), truth
 
 
 def _step(network: nn.Module, optimiser: torch.optim.Optimizer, signal: Tensor, truth: Tensor) -> float:
@@ -161,8 +179,8 @@ def _average(averaged: nn.Module, network: nn.Module, decay: float) -> None:
                 kept.copy_(value)
 
 
-def _parts(run: Run) -> dict[str, nn.Module | torch.optim.Optimizer]:
-    return dict(zip(("network", "averaged", "optimiser"), run, strict=True))
+def _parts(state: State) -> dict[str, nn.Module | torch.optim.Optimizer]:
+    return dict(zip(("network", "averaged", "optimiser"), state, strict=True))
 
 
 def _cross_entropy(logits: NDArray[np.float32], truth: NDArray[np.bool_]) -> float:
@@ -170,23 +188,27 @@ def _cross_entropy(logits: NDArray[np.float32], truth: NDArray[np.bool_]) -> flo
     return float(loss)
 
 
-def _resume(path: Path, recipe: Recipe, run: Run) -> list[float]:
+def _resume(path: Path, recipe: Recipe, state: State) -> list[float]:
     """Load the last whole epoch, and return the watched losses up to it."""
     if not path.exists():
         return []
     kept = torch.load(path, weights_only=True)
-    if kept["recipe"] != repr(recipe):
+    if kept["recipe"] != _plain(recipe):
         raise ValueError(f"{path.parent} holds a run of another recipe; choose another --out.")
-    for name, part in _parts(run).items():
+    for name, part in _parts(state).items():
         part.load_state_dict(kept[name])
     return [float(each) for each in kept["watched"]]
 
 
-def _keep(path: Path, recipe: Recipe, watched: Sequence[float], run: Run) -> None:
+def _keep(path: Path, recipe: Recipe, watched: Sequence[float], state: State) -> None:
     unfinished = path.with_suffix(".part")
-    parts = {name: part.state_dict() for name, part in _parts(run).items()}
-    torch.save({"recipe": repr(recipe), "watched": list(watched), **parts}, unfinished)
+    parts = {name: part.state_dict() for name, part in _parts(state).items()}
+    torch.save({"recipe": _plain(recipe), "watched": list(watched), **parts}, unfinished)
     os.replace(unfinished, path)
+
+
+def _plain(recipe: Recipe) -> str:
+    return json.dumps(recipe.as_dict(), sort_keys=True)
 
 
 def _log(path: Path, epoch: int, figures: dict[str, float]) -> None:

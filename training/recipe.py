@@ -1,7 +1,8 @@
-"""A recipe: everything that decides what a training run makes, read from TOML."""
+"""A recipe: everything that decides what a training run makes, read from TOML, or from the JSON that a run keeps."""
 
+import json
 import tomllib
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any, Literal
 
@@ -13,11 +14,35 @@ from training.labels import TARGETS, columns
 
 
 @dataclass(frozen=True)
+class Teacher:
+    """Fitted runs whose averaged probabilities are learned beside the truth (Hinton et al., arXiv 1503.02531).
+
+    Attributes:
+        runs: directories of runs.
+        weight: the teachers' share in the loss, 0 to 1.
+        shifts: seconds by which they see each recording moved, one after the other.
+    """
+
+    runs: tuple[str, ...]
+    weight: float = 0.5
+    shifts: tuple[float, ...] = (0.0,)
+
+    def __post_init__(self) -> None:
+        if not (self.runs and self.shifts and 0 < self.weight <= 1):
+            raise ValueError("A teacher needs runs, shifts, and a weight above 0 and up to 1.")
+
+
+@dataclass(frozen=True)
 class Recipe:
-    """How to train one network. Folds are PTB-XL's; `shift` is in seconds; `averaging` is the decay per step.
+    """How to train one network. Folds are PTB-XL's; `averaging` is the decay per step.
 
     `targets` are the outputs that count; with `helpers` the corpus's statements are learned beside them. A `schedule`
-    is 'one-cycle' or 'plateau': then the rate is halved when the watched loss has not fallen for five epochs.
+    is 'one-cycle' or 'plateau': then the rate is halved when the watched loss has not fallen for five epochs. `initial`
+    is a run, or a file of weights, to start from: what fits by name and shape is taken over.
+
+    Augmentation, each off at 0: `mixup` is the alpha of its beta; `shift` is in seconds; `stretch` and `gain` are
+    shares; `wander` and `noise` are in mV at the electrodes; `masking` is the share of recordings that keep only some
+    leads, or leads for some of the time.
     """
 
     name: str
@@ -35,6 +60,11 @@ class Recipe:
     warm_up: float = 0.2
     mixup: float = 0.4
     shift: float = 0.5
+    stretch: float = 0.0
+    gain: float = 0.0
+    wander: float = 0.0
+    noise: float = 0.0
+    masking: float = 0.0
     averaging: float = 0.998
     targets: tuple[str, ...] = tuple(each.code for each in TARGETS)
     helpers: bool = True
@@ -45,12 +75,30 @@ class Recipe:
     stem_kernel: int = 15
     kernels: tuple[int, ...] = ()
     dropout: float = 0.2
+    initial: str = ""
+    teacher: Teacher | None = None
     preparation: Preparation = field(default_factory=Preparation)
 
     def __post_init__(self) -> None:
         columns(self.targets)  # they are known
         if self.network not in NETS:
             raise ValueError(f"{self.network} is none of the networks {', '.join(NETS)}.")
+        if self.calibration_fold in self.train_folds:
+            raise ValueError(f"Fold {self.calibration_fold} cannot be trained on and calibrated on.")
+        if self.preparation.z_score and (self.gain or self.wander or self.noise):
+            raise ValueError("A gain, wander or noise in mV has no meaning after a z-score of each lead.")
+
+    def on_folds(self, words: str) -> "Recipe":
+        """Return the recipe with other folds, as '1-7:8' names them: for training, and, if said, for calibration.
+
+        Raises:
+            ValueError: it names none, or one fold for both.
+        """
+        train, _, calibration = words.partition(":")
+        watched = folds_of(calibration) if calibration else (self.calibration_fold,)
+        if len(watched) != 1:
+            raise ValueError(f"{words} names more than one fold to calibrate on.")
+        return replace(self, train_folds=folds_of(train), calibration_fold=watched[0])
 
     def shape(self, outputs: int) -> ResNet1dShape | PaperShape:
         """Return the network's shape with this many outputs."""
@@ -69,17 +117,37 @@ class Recipe:
 
 
 def read_recipe(path: Path) -> Recipe:
-    """Read a recipe.
+    """Read a recipe from TOML, or from JSON as a run keeps it.
 
     Raises:
-        ValueError: a key is unknown or missing.
+        ValueError: it cannot be read, or a key is unknown or missing.
     """
-    table = tomllib.loads(path.read_text(encoding="utf-8"))
-    preparation = Preparation(**_tuples(table.pop("preparation", {})))
+    text = path.read_text(encoding="utf-8")
     try:
-        return Recipe(**_tuples(table), preparation=preparation)
-    except TypeError as error:
+        table = json.loads(text) if path.suffix == ".json" else tomllib.loads(text)
+        preparation = Preparation(**_tuples(table.pop("preparation", {})))
+        teacher = table.pop("teacher", None)
+        return Recipe(
+            **_tuples(table), preparation=preparation, teacher=Teacher(**_tuples(teacher)) if teacher else None
+        )
+    except (TypeError, ValueError) as error:
         raise ValueError(f"{path.name}: {error}") from error
+
+
+def folds_of(words: str) -> tuple[int, ...]:
+    """Return the folds that '1-7' or '1,2,5-7' names.
+
+    Raises:
+        ValueError: it names none.
+    """
+    try:
+        parts = [[int(end) for end in part.split("-")] for part in words.split(",")]
+    except ValueError as error:
+        raise ValueError(f"{words} is no list of folds such as 1-7 or 1,2,5.") from error
+    folds = tuple(fold for ends in parts for fold in range(ends[0], ends[-1] + 1))
+    if not folds or any(len(ends) > 2 for ends in parts):
+        raise ValueError(f"{words} is no list of folds such as 1-7 or 1,2,5.")
+    return folds
 
 
 def _tuples(table: dict[str, Any]) -> dict[str, Any]:

@@ -27,6 +27,10 @@ def test_normality_alone_is_never_stated() -> None:
     assert [code for code, finding in FINDINGS.items() if not finding.asserted] == ["NORM"]
 
 
+def test_no_other_finding_carries_a_clinical_code() -> None:
+    assert [code for code, finding in FINDINGS.items() if finding.snomed] == ["MI", "ischaemia"]
+
+
 def test_the_disorder_is_nowhere_in_the_sources() -> None:
     files = [
         path

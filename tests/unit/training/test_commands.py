@@ -52,8 +52,9 @@ def made(tmp_path_factory: pytest.TempPathFactory) -> Path:
     tuning = [golden.Row(1000 + at, 9, golden.CODES[at % 4]) for at in range(140)]
     normal = [golden.Row(2000 + at, 10, {"NORM": 100.0}) for at in range(3)]
     golden.write(root / "corpus", [*train, *tuning, *normal], [(train[0], tuning[0])])
-    options = (root / "tiny.toml", "--corpus", root / "corpus", "--out", root / "run")
-    for command in (("fit", *options), ("calibrate", *options), ("export", *options, "--to", root / "weights")):
+    options = ("--corpus", root / "corpus", "--out", root / "run")
+    fit, calibrate = ("fit", root / "tiny.toml", *options), ("calibrate", *options)
+    for command in (fit, calibrate, ("export", *options, "--to", root / "weights")):
         done = run(*command)
         assert done.returncode == 0, done.stderr
     return root

@@ -19,9 +19,10 @@ from models.prepare import Prepare
 from models.router import canned_ecg
 from tests.golden import corpus as golden
 from training.corpus import Corpus
-from training.fit import CHECKPOINT, LOG, WEIGHTS, Data, fit, learning_rate, load_data, plateau_rate, rate
+from training.fit import Data, fit, learning_rate, load_data, plateau_rate, rate
 from training.labels import TARGETS
-from training.recipe import Recipe, read_recipe
+from training.recipe import Recipe, Teacher, folds_of, read_recipe
+from training.run import CHECKPOINT, LOG, WEIGHTS, open_run, start_from
 
 ROOT = Path(__file__).parents[3]
 RECIPE = """
@@ -33,6 +34,11 @@ batch = 12
 learning_rate = 0.02
 averaging = 0.8
 shift = 0.1
+stretch = 0.02
+gain = 0.1
+wander = 0.05
+noise = 0.01
+masking = 0.2
 widths = [8, 16]
 blocks = [1, 1]
 """
@@ -142,6 +148,88 @@ def test_a_finished_run_is_not_fitted_again(unbroken: Path, recipe: Recipe, data
     before = (unbroken / WEIGHTS).read_bytes(), log(unbroken)
     fit(data, recipe, unbroken)
     assert ((unbroken / WEIGHTS).read_bytes(), log(unbroken)) == before
+
+
+def test_a_run_keeps_its_recipe_and_opens_by_it(unbroken: Path, recipe: Recipe, tmp_path: Path) -> None:
+    assert open_run(unbroken).recipe == recipe
+    with pytest.raises(ValueError, match=r"no finished run"):
+        open_run(tmp_path)
+
+
+def test_a_run_of_another_recipe_is_not_gone_on_with(unbroken: Path, recipe: Recipe, data: Data) -> None:
+    with pytest.raises(ValueError, match="another recipe"):
+        fit(data, replace(recipe, noise=0.02), unbroken)
+
+
+def test_a_run_starts_from_the_weights_of_another_where_they_fit(
+    unbroken: Path, recipe: Recipe, data: Data, tmp_path: Path
+) -> None:
+    still = replace(recipe, initial=str(unbroken), epochs=1, learning_rate=0.0, weight_decay=0.0)
+    fit(data, still, tmp_path / "same")
+    one, other = (load_file(run / WEIGHTS) for run in (unbroken, tmp_path / "same"))
+    torch.testing.assert_close(one["stem.weight"], other["stem.weight"])
+    network = replace(recipe, targets=("MI",), helpers=False).untrained(1)
+    assert start_from(network, unbroken / WEIGHTS) == len(one) - 2, "all but the last layer"
+    torch.testing.assert_close(network.state_dict()["stem.weight"], one["stem.weight"])
+    with pytest.raises(ValueError, match="Nothing in"):
+        start_from(replace(recipe, network="paper", widths=(4,), kernels=(3,)).untrained(1), unbroken)
+    with pytest.raises(FileNotFoundError):
+        start_from(network, tmp_path / "nowhere.safetensors")
+
+
+def test_teachers_are_learned_beside_the_truth(
+    directory: Path, unbroken: Path, recipe: Recipe, data: Data, tmp_path: Path
+) -> None:
+    corpus = Corpus(directory / "corpus")
+    taught = replace(recipe, teacher=Teacher((str(unbroken), str(unbroken)), weight=0.25, shifts=(-0.1, 0.0, 0.1)))
+    truth = load_data(corpus, taught, tmp_path).truth
+    said = (truth - 0.75 * data.truth) / 0.25
+    network = recipe.untrained(truth.shape[1]).eval()
+    network.load_state_dict(load_file(unbroken / WEIGHTS))
+    with torch.inference_mode():
+        padded = torch.nn.functional.pad(torch.from_numpy(np.array(data.signals)), (10, 10))
+        moved = [torch.sigmoid(network(padded[..., at : at + 1000])) for at in (0, 10, 20)]
+    np.testing.assert_allclose(said, torch.stack(moved).mean(dim=0), atol=0.05)  # bfloat16
+    assert len(list(tmp_path.glob("taught-*.npy"))) == 1, "made once and kept"
+    np.testing.assert_array_equal(load_data(corpus, taught, tmp_path).truth, truth)
+
+
+def test_what_no_teacher_knows_keeps_its_truth(
+    directory: Path, unbroken: Path, recipe: Recipe, data: Data, tmp_path: Path
+) -> None:
+    small = replace(recipe, targets=("MI", "STTC"), helpers=False, epochs=1)
+    fit(replace(data, truth=data.truth[:, 1:3], watched_truth=data.watched_truth[:, 1:3]), small, tmp_path / "small")
+    taught = replace(recipe, teacher=Teacher((str(tmp_path / "small"),), weight=1.0))
+    truth = load_data(Corpus(directory / "corpus"), taught, tmp_path).truth
+    others = [at for at in range(truth.shape[1]) if at not in (1, 2)]
+    np.testing.assert_array_equal(truth[:, others], data.truth[:, others])
+    assert set(np.unique(truth[:, 1])) - {0.0, 1.0}
+    with pytest.raises(ValueError, match="no finished run"):
+        load_data(Corpus(directory / "corpus"), replace(recipe, teacher=Teacher((str(tmp_path),))), tmp_path)
+
+
+@pytest.mark.parametrize(
+    "line", ["[teacher]\nruns = []\n", '[teacher]\nruns = ["a"]\nweight = 2\n', '[teacher]\nrun = ["a"]\n']
+)
+def test_a_teacher_that_teaches_nothing_is_refused(tmp_path: Path, line: str) -> None:
+    (tmp_path / "wrong.toml").write_text(RECIPE + line, encoding="utf-8")
+    with pytest.raises(ValueError, match=r"wrong\.toml"):
+        read_recipe(tmp_path / "wrong.toml")
+
+
+def test_folds_are_named_by_ranges_and_none_is_learned_from_and_calibrated_on(recipe: Recipe) -> None:
+    assert folds_of("1-7") == (1, 2, 3, 4, 5, 6, 7) and folds_of("1,3,5-6") == (1, 3, 5, 6)
+    for wrong in ("", "a", "1-", "7-1", "1-2-3"):
+        with pytest.raises(ValueError):
+            folds_of(wrong)
+    other = recipe.on_folds("1-7:8")
+    assert (other.train_folds, other.calibration_fold) == ((1, 2, 3, 4, 5, 6, 7), 8)
+    assert recipe.on_folds("1-2").calibration_fold == recipe.calibration_fold
+    for wrong in ("1-9", "1-8:8"):
+        with pytest.raises(ValueError, match="cannot be trained on and calibrated on"):
+            recipe.on_folds(wrong)
+    with pytest.raises(ValueError, match="more than one fold"):
+        recipe.on_folds("1-6:7-8")
 
 
 def test_the_learning_rate_goes_up_and_down_again() -> None:
