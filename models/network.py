@@ -24,11 +24,13 @@ from models.card import Card, SignedCard, read_card
 from models.limits import first_broken_limit, usable_windows
 from models.nets.paper import PaperCnn, PaperShape
 from models.nets.resnet1d import ResNet1d, ResNet1dShape
+from models.nets.statespace1d import StateSpace1d, StateSpace1dShape
 from models.prepare import Preparation, Prepare
 
-Net = ResNet1d | PaperCnn
+Net = ResNet1d | StateSpace1d | PaperCnn
 NETS: Final[dict[str, tuple[Callable[..., Net], Callable[..., object]]]] = {
     "resnet1d": (ResNet1d, ResNet1dShape),
+    "statespace1d": (StateSpace1d, StateSpace1dShape),
     "paper": (PaperCnn, PaperShape),
 }
 

@@ -8,6 +8,7 @@ from typing import Any, Literal
 
 from models.nets.paper import PaperShape
 from models.nets.resnet1d import ResNet1dShape
+from models.nets.statespace1d import StateSpace1dShape
 from models.network import NETS, Net
 from models.prepare import Preparation
 from training.labels import TARGETS, columns
@@ -100,11 +101,16 @@ class Recipe:
             raise ValueError(f"{words} names more than one fold to calibrate on.")
         return replace(self, train_folds=folds_of(train), calibration_fold=watched[0])
 
-    def shape(self, outputs: int) -> ResNet1dShape | PaperShape:
+    def shape(self, outputs: int) -> ResNet1dShape | StateSpace1dShape | PaperShape:
         """Return the network's shape with this many outputs."""
         leads = len(self.preparation.leads)
         if self.network == "paper":
             return PaperShape(leads, outputs, self.widths, self.kernels, dropout=self.dropout)
+        if self.network == "statespace1d":
+            (layers,), (stem, width) = self.blocks, self.widths
+            return StateSpace1dShape(
+                leads, outputs, (stem, width), layers, self.stem_kernel, self.kernel, dropout=self.dropout
+            )
         return ResNet1dShape(leads, outputs, self.widths, self.blocks, self.kernel, self.stem_kernel, self.dropout)
 
     def untrained(self, outputs: int) -> Net:
