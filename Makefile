@@ -74,6 +74,7 @@ docs: $(VENV)/.developer ## Write the generated pages anew
 	@$(BIN)/python -m tools.document_dicom > docs/conformance/dicom.md
 	@$(BIN)/python -m tools.document_fhir > docs/conformance/fhir.md
 	@$(BIN)/python -m tools.document_formats > docs/conformance/formats.md
+	@$(BIN)/python -m tools.document_codes > docs/conformance/codes.md
 
 clean: ## Remove what was set up and made here
 	rm -rf $(VENV) .peers out build *.egg-info .mypy_cache .ruff_cache .pytest_cache .hypothesis

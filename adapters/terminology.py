@@ -3,10 +3,11 @@
 from dataclasses import dataclass
 from typing import Final
 
-from adapters.leads import LEAD_BY_NUMBER
+from adapters.leads import LEAD_BY_NUMBER, MASON_LIKAR
 from ecg.findings import FINDINGS, SNOMED_CT, Finding
 from ecg.leads import LEADS
-from ecg.measurement import DEGREE, MILLIVOLT, MS, PER_MINUTE, RATIO, Measurement
+from ecg.measurement import DEGREE, MILLIVOLT, MS, PER_MINUTE, RATIO
+from ecg.recording import STANDARD
 
 # PS3.16 section 8: designators of coding schemes.
 DCM: Final = "DCM"
@@ -116,8 +117,6 @@ UNITS: Final = {
     DEGREE: Concept(UCUM, "deg", "degree"),
     RATIO: Concept(UCUM, "1", "no units"),
 }
-# Decimals that a value is issued with, by unit; more would say more than was measured.
-DECIMALS: Final = {MS: 0, MILLIVOLT: 3, PER_MINUTE: 0, DEGREE: 0, RATIO: 3}
 
 # CID 3001.
 LEAD_IDS: Final = {
@@ -126,6 +125,17 @@ LEAD_IDS: Final = {
     "aVL": _mdc("2:63", "aVL, augmented voltage, left"),
     "aVF": _mdc("2:64", "aVF, augmented voltage, foot"),
 }
+
+EKG_STUDY: Final = Concept(LN, "11524-6", "EKG study")
+# CID 3263, by ecg.recording.Recording.placement.
+PLACEMENTS: Final = {
+    STANDARD: _mdc("10:11265", "Standard 12-lead positions, electrodes placed individually"),
+    MASON_LIKAR: _mdc("10:11266", "Mason-Likar lead positions, electrodes placed individually"),
+}
+
+# Of ours, by the same codes in SR and FHIR.
+THRESHOLD: Final = Concept(OWN, "decision-threshold", "Probability from which the finding counts")
+AGREEMENT: Final = Concept(OWN, "agreement", "Agreement of the beats that the value stands on, 0 to 1")
 
 # Where one finding has two codes: PS3.16 CID 3230 names ST changes by SNOMED CT concepts (SR) that are not the ECG
 # findings below 'electrocardiogram finding', which FHIR's conclusions use. By the FHIR code.
@@ -143,6 +153,16 @@ def sr_finding(finding: Finding) -> Concept:
     return DIFFERING.get(finding.snomed.code, same)
 
 
+def probability(finding: Finding) -> Concept:
+    """Return the observable of a score: ours alone, since a clinical code would read as the finding itself."""
+    return Concept(OWN, f"probability-{finding.code}", f"Probability of ECG pattern of {finding.name}, AI")
+
+
+def own_measurement(code: str, named: Terms) -> Concept:
+    """Return the observable of a measurement that no standard has a code for."""
+    return Concept(OWN, f"measurement-{code}", named.name)
+
+
 def finding_of(concept: Concept) -> Finding | None:
     """Return the finding that an ECG report's code means; None where it is none of ours."""
     return next((each for each in FINDINGS.values() if _key(sr_finding(each)) == _key(concept)), None)
@@ -157,18 +177,6 @@ def fhir_finding_of(system: str, code: str) -> Finding | None:
 def terms(code: str, lead: str | None = None) -> Terms:
     """Return what a measurement is called."""
     return GLOBAL[code] if lead is None else LEAD[code]
-
-
-def issued(measurement: Measurement) -> float:
-    """Return a measurement's value as every rendering has it, in its unit.
-
-    Raises:
-        ValueError: it is absent.
-    """
-    if measurement.value is None:
-        raise ValueError(f"{measurement.id} is absent")
-    digits = DECIMALS[measurement.unit]
-    return round(measurement.value, digits) + 0.0 if digits else round(measurement.value)
 
 
 def mdc_number(concept: Concept, lead: str | None = None) -> int:

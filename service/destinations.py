@@ -89,7 +89,7 @@ class _Client(_Table):
 
 
 class Pacs(_Client):
-    """The report as Encapsulated PDF and its ECG as Secondary Capture, into the study of the recording.
+    """The report as Encapsulated PDF and structured report, its ECG as Secondary Capture, into the recording's study.
 
     By C-STORE, or by STOW-RS where there is a `url`; commitment is asked for by DIMSE in both cases.
     """
@@ -99,6 +99,7 @@ class Pacs(_Client):
     port: int = 0
     ae_title: str = ""
     commitment: bool = True
+    objects: tuple[Literal["pdf", "picture", "sr"], ...] = Field(default=("pdf", "picture", "sr"), min_length=1)
     tls_ca: Path | None = None
     tls_certificate: Path | None = None
     tls_key: Path | None = None
@@ -120,7 +121,7 @@ class Pacs(_Client):
         wire = Wire(self.connect_seconds, self.response_seconds, self.tls_ca)
         tokens = self.tokens(self.url, (), wire)
         dimse = self._dimse(site) if self.commitment else None
-        return WebDestination(self.name, WebSettings(self.url, wire), tokens, dimse)
+        return WebDestination(self.name, WebSettings(self.url, wire, self.objects), tokens, dimse)
 
     def _dimse(self, site: Site) -> "PacsDestination":
         from adapters.dicom.pacs import PacsDestination, PacsSettings, Timeouts, tls_context
@@ -138,7 +139,14 @@ class Pacs(_Client):
         )
         tls = tls_context(self.tls_ca, self.tls_certificate, self.tls_key) if self.tls_ca else None
         settings = PacsSettings(
-            self.host, self.port, self.ae_title, site.ae_title, timeouts, commitment=self.commitment, tls=tls
+            self.host,
+            self.port,
+            self.ae_title,
+            site.ae_title,
+            timeouts,
+            commitment=self.commitment,
+            tls=tls,
+            parts=self.objects,
         )
         return PacsDestination(self.name, settings, site.inbox)
 

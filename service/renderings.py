@@ -5,7 +5,7 @@ from typing import Any
 
 from adapters.fhir.bundle import encode
 from adapters.fhir.frame import FhirSettings
-from adapters.terminology import issued
+from adapters.figures import issued, issued_score
 from ecg.leads import LEADS
 from ecg.measurement import Measurement
 from ecg.reading import Prediction
@@ -72,8 +72,8 @@ def _prediction(prediction: Prediction) -> dict[str, Any]:
             {
                 "finding": each.finding.code,
                 "name": each.finding.name,
-                "probability": round(each.probability, 4),
-                "threshold": each.threshold,
+                "probability": issued_score(each)[0],
+                "threshold": issued_score(each)[1],
                 "reached": each.reached,
                 "asserted": each.asserted,
             }

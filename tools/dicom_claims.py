@@ -26,6 +26,8 @@ LEADS: Final = "tests/unit/adapters/test_dicom_leads.py"
 SAID: Final = "tests/unit/adapters/test_dicom_annotations.py"
 PAGES: Final = "tests/unit/adapters/test_dicom_documents.py"
 OBJECTS: Final = "tests/unit/service/test_dicom_objects.py"
+SR: Final = "tests/unit/adapters/test_structured_report.py"
+CODES: Final = "tests/unit/adapters/test_terminology.py"
 WRITERS: Final = "tests/peers/test_dicom_writers.py"
 
 
@@ -51,7 +53,7 @@ CLAIMS: Final[dict[str, tuple[Claim, ...]]] = {
         ),
         _claim("every storage class is taken", f"{LISTENER}::test_every_class_is_taken_in_every_transfer_syntax"),
         _claim("no other class gets a context", f"{LISTENER}::test_a_class_of_no_use_gets_no_context"),
-        _claim("a PACS takes both result classes", f"{PACS}::test_both_objects_arrive_and_the_receipt_names_them"),
+        _claim("a PACS takes all result classes", f"{PACS}::test_all_objects_arrive_and_the_receipt_names_them"),
         _claim(
             "a rejection note follows a later version",
             f"{PACS}::test_a_later_version_is_stored_before_the_note_that_rejects_the_former",
@@ -62,6 +64,7 @@ CLAIMS: Final[dict[str, tuple[Claim, ...]]] = {
             "to a PACS without its class nothing of it is sent",
             f"{PACS}::test_a_pacs_that_takes_no_notes_gets_nothing_of_a_later_version",
         ),
+        _claim("a site may leave parts out", f"{PACS}::test_a_site_may_leave_parts_out_that_its_pacs_does_not_take"),
         _claim("a rejection note says why", f"{NOTE}::test_the_title_says_why"),
     ),
     "syntaxes": (
@@ -247,6 +250,35 @@ CLAIMS: Final[dict[str, tuple[Claim, ...]]] = {
             f"{RESULTS}::test_our_objects_are_known_again_in_every_transfer_syntax",
         ),
         _claim("unverified, and marked", f"{PEER_RESULTS}::test_dcmdump_shows_what_was_meant"),
+    ),
+    "structured": (
+        _claim(
+            "the rows of TID 3700",
+            f"{SR}::test_it_keeps_to_the_rows_of_the_template",
+            f"{SR}::test_what_breaks_a_row_is_found",
+            f"{SR}::test_without_any_date_that_row_alone_is_missing",
+        ),
+        _claim("dciodvfy and dsrdump find no error", f"{PEER_RESULTS}::test_dsrdump_reads_the_structured_report"),
+        _claim("unverified and preliminary", f"{SR}::test_it_is_unverified_and_preliminary_in_a_series_of_its_own"),
+        _claim(
+            "measurements, and why one is absent",
+            f"{SR}::test_values_have_their_codes_and_units_and_what_is_absent_says_why",
+            f"{SR}::test_each_lead_has_its_own_container",
+        ),
+        _claim("scores, thresholds, model", f"{SR}::test_scores_name_their_thresholds_and_their_model"),
+        _claim(
+            "findings, inferred from their scores, with their map",
+            f"{SR}::test_a_finding_is_inferred_from_its_score_and_its_map_is_the_picture",
+        ),
+        _claim("no conclusion of normality", f"{SR}::test_a_normal_ecg_is_a_score_and_never_a_finding"),
+        _claim("what is referred to is evidence", f"{SR}::test_all_that_it_refers_to_is_evidence"),
+        _claim("the predecessor is named", f"{SR}::test_an_amended_one_names_its_predecessor_where_there_is_one"),
+        _claim(
+            "codes are those of PS3.16",
+            f"{CODES}::test_a_global_measurement_has_the_code_of_its_context_group",
+            f"{CODES}::test_a_measurement_of_a_lead_has_the_code_of_its_context_group",
+            f"{CODES}::test_st_changes_differ_between_sr_and_fhir",
+        ),
     ),
     "characters": (
         _claim(

@@ -25,15 +25,17 @@ from adapters.dicom.codes import (
 )
 from adapters.dicom.commitment import PUSH_MODEL
 from adapters.dicom.listener import VERIFICATION
-from adapters.dicom.results import encapsulated_pdf, secondary_capture
+from adapters.dicom.outgoing import PARTS
+from adapters.dicom.results import encoded
 from adapters.dicom.tls import CIPHERS
 from adapters.leads import OTHER_LEAD_BY_NUMBER
+from adapters.terminology import OWN
 from ecg.recording import STANDARD
 from service.api.dicomweb import ANSWERS, BODY_SECONDS, DICOM_JSON
 from service.api.multipart import MOST_PARTS
 from service.commitments import KEPT
 from service.settings import Settings
-from tests.golden.reports import report
+from tests.golden.reports import measured, report
 from tools.dicom_claims import CLAIMS, Claim
 
 # PS3.18 table I.2-2, beside the statuses of a C-STORE.
@@ -66,6 +68,7 @@ def page() -> Iterator[str]:
     yield from _commitment()
     yield from _web()
     yield from _written()
+    yield from _structured()
     yield from _character_sets()
     yield from _security()
 
@@ -75,7 +78,7 @@ def _network() -> Iterator[str]:
     yield from _table("SOP class|UID|SCP|SCU")
     yield f"| Verification | `{VERIFICATION}` | yes | yes (`twelvelead echo`) |"
     for uid, name in STORAGE_CLASSES.items():
-        sent = "yes" if uid in pacs.RESULTS else "rejection notes" if uid == KEY_OBJECT_SELECTION else ""
+        sent = "yes" if uid in PARTS.values() else "rejection notes" if uid == KEY_OBJECT_SELECTION else ""
         page = "yes, acknowledged; its page is taken out" if uid in (ENCAPSULATED_PDF, SECONDARY_CAPTURE) else ""
         read = "yes, read as ECG" if uid in SOP_CLASSES else page or "yes, acknowledged"
         yield f"| {name} | `{uid}` | {read} | {sent} |"
@@ -86,6 +89,7 @@ def _network() -> Iterator[str]:
     yield "baseline)."
     yield "A rejection note (Key Object Selection, TID 2010; titles 113001 and 113037 of CID 7010) follows the objects"
     yield "of an amended report, and goes alone for a withdrawn one; to a PACS without that class neither is sent."
+    yield "A destination may leave out what its PACS does not take: `objects`, see destinations.md."
     yield from _claims("classes")
     yield from _section("Transfer syntaxes")
     yield from _table("transfer syntax|UID|SCP|SCU")
@@ -208,9 +212,9 @@ def _written() -> Iterator[str]:
     yield from _section("Objects that are written")
     yield "Into the study of the ECG, each in a series of its own, with UIDs derived from the report's (2.25): a"
     yield "repeat sends the same. Attributes of a report whose recording says all that one can:"
-    made = (encapsulated_pdf(report(asserted=("MI",))), secondary_capture(report(asserted=("MI",))))
+    made = encoded(measured(report(asserted=("MI",))))
     yield ""
-    yield from _table("attribute|tag|VR|Encapsulated PDF|Secondary Capture")
+    yield from _table("attribute|tag|VR|Encapsulated PDF|Secondary Capture|Comprehensive SR")
     for tag in sorted({element.tag for dataset in made for element in dataset}):
         element = next(dataset[tag] for dataset in made if tag in dataset)
         held = " | ".join("yes" if tag in dataset else "" for dataset in made)
@@ -219,6 +223,19 @@ def _written() -> Iterator[str]:
     yield "The private element (0009,xx01), creator `TWELVELEAD`, is the report's id as a URN, by which an object of"
     yield "ours that comes back is known, acknowledged and dropped."
     yield from _claims("written")
+
+
+def _structured() -> Iterator[str]:
+    yield from _section("The structured report")
+    yield "TID 3700, ECG Report, with TID 1204, 1002, 1004 (this software as observer), 3708 (the waveform as source),"
+    yield "3713 and 3714 (measurements), 3717 (findings at or above their thresholds) and 3719 (all sentences of the"
+    yield "report, with the marks that every rendering carries). An overall finding (CID 3677) is never given. What is"
+    yield f"not in the templates bears the scheme `{OWN}`: the scores with their thresholds and the model (TID 4019)"
+    yield "that gave them, the agreement of the beats, why a value is absent, and why no model read. A value that a"
+    yield "template demands and that was not measured is empty, qualified as DCM 114006. Where nobody knows the date of"
+    yield "the ECG, its row is missing. The secondary capture shows the map of the first finding, and is its visual"
+    yield "explanation (DCM 130401). The codes, and those that FHIR has for the same: [codes.md](codes.md)."
+    yield from _claims("structured")
 
 
 def _name(element: object) -> str:

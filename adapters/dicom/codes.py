@@ -24,6 +24,7 @@ SOP_CLASSES: Final = tuple(SAMPLE_KINDS)
 BITS: Final = {"SB": 8, "SS": 16, "SL": 32}
 ENCAPSULATED_PDF: Final = "1.2.840.10008.5.1.4.1.1.104.1"
 SECONDARY_CAPTURE: Final = "1.2.840.10008.5.1.4.1.1.7"
+COMPREHENSIVE_SR: Final = "1.2.840.10008.5.1.4.1.1.88.33"
 KEY_OBJECT_SELECTION: Final = "1.2.840.10008.5.1.4.1.1.88.59"  # in which a rejection note comes
 # PS3.4 B.5: what every door for DICOM objects takes. Those that hold no ECG end there, as a PACS may forward all.
 STORAGE_CLASSES: Final = {
@@ -33,6 +34,7 @@ STORAGE_CLASSES: Final = {
     GENERAL_32_BIT_ECG: "General 32-bit ECG Waveform Storage",
     ENCAPSULATED_PDF: "Encapsulated PDF Storage",
     SECONDARY_CAPTURE: "Secondary Capture Image Storage",
+    COMPREHENSIVE_SR: "Comprehensive SR Storage",
     KEY_OBJECT_SELECTION: "Key Object Selection Document Storage",
 }
 

@@ -15,7 +15,7 @@ from pydicom.uid import UID
 from pynetdicom import AE, evt
 from pynetdicom.association import Association
 
-from adapters.dicom.codes import ENCAPSULATED_PDF, EXPLICIT_LITTLE, IMPLICIT_LITTLE, SECONDARY_CAPTURE
+from adapters.dicom.codes import EXPLICIT_LITTLE, IMPLICIT_LITTLE
 from adapters.dicom.commitment import (
     PUSH_MODEL,
     PUSH_MODEL_INSTANCE,
@@ -25,7 +25,9 @@ from adapters.dicom.commitment import (
     receive,
     request,
 )
+from adapters.dicom.outgoing import PARTS
 from adapters.dicom.rejection import succeeding
+from adapters.dicom.results import ALL
 from ecg.errors import DeliveryError, Refused, Unconfirmed, Unreachable
 from ecg.report import Receipt, Report
 
@@ -37,7 +39,6 @@ STORED: Final = frozenset({SUCCESS, 0x0001, 0x0107, 0x0111, 0x0116, *range(0xB00
 LATER: Final = frozenset({0x0110, 0x0213, *range(0xA700, 0xA800)})
 # PS3.3 C.14, Failure Reason: SOP Class Not Supported, Class/Instance Conflict. The others pass with a repeat.
 FOR_GOOD: Final = frozenset({0x0122, 0x0119})
-RESULTS: Final = (ENCAPSULATED_PDF, SECONDARY_CAPTURE)
 VERIFICATION: Final = "1.2.840.10008.1.1"  # PS3.4 A.4
 # PS3.8 9.3.4, Result of A-ASSOCIATE-RJ.
 REJECTED_FOR_GOOD: Final = 1
@@ -64,6 +65,7 @@ class PacsSettings:
     Attributes:
         commitment: whether a report counts as delivered only when the PACS has committed to keep it.
         tls: how to prove the PACS's identity, and ours; None for plain DICOM.
+        parts: which objects of a report it gets.
 
     Raises:
         ValueError: an AE title or the port is none.
@@ -76,6 +78,7 @@ class PacsSettings:
     timeouts: Timeouts = Timeouts()
     commitment: bool = True
     tls: SSLContext | None = field(default=None, repr=False)
+    parts: tuple[str, ...] = ALL
 
     def __post_init__(self) -> None:
         # PS3.5 6.2, AE: at most 16 characters, no backslash or control character, not only spaces.
@@ -84,6 +87,11 @@ class PacsSettings:
                 raise ValueError("an AE title has 1 to 16 printable ASCII characters, no backslash")
         if not 0 < self.port < 65536:
             raise ValueError("a port lies between 1 and 65535")
+
+    @property
+    def classes(self) -> tuple[str, ...]:
+        """The SOP classes of what it gets of every report."""
+        return tuple(PARTS[part] for part in self.parts)
 
 
 def tls_context(authority: Path, certificate: Path | None = None, key: Path | None = None) -> SSLContext:
@@ -120,8 +128,8 @@ class PacsDestination:
             Unconfirmed: something may have been stored, or is not committed yet, try again.
             Refused: the PACS will not take it, or the recording names no study.
         """
-        objects = succeeding(report, held)
-        classes = _classes(objects)
+        objects = succeeding(report, held, self.settings.parts)
+        classes = tuple(dict.fromkeys((*self.settings.classes, *(str(each.SOPClassUID) for each in objects))))
         if not objects:
             return receipt(self.name, objects)
         if not self.settings.commitment:
@@ -158,7 +166,7 @@ class PacsDestination:
             Unreachable: it gives none, for now.
             Refused: it rejects us for good, or does not take what is to be sent.
         """
-        wanted = (VERIFICATION, *RESULTS, *([PUSH_MODEL] if self.settings.commitment else []))
+        wanted = (VERIFICATION, *self.settings.classes, *([PUSH_MODEL] if self.settings.commitment else []))
         with self._association(wanted) as association:
             status = association.send_c_echo().get("Status")
         if status != SUCCESS:
@@ -254,11 +262,6 @@ def not_stored(what: str, status: int, *, partly: bool) -> DeliveryError:
         busy = f"The PACS cannot take {what} now (status 0x{status:04X})."
         return Unconfirmed(busy) if partly else Unreachable(busy)
     return Refused(f"The PACS refuses {what} (status 0x{status:04X}).", partly=partly)
-
-
-def _classes(objects: Sequence[Dataset]) -> tuple[str, ...]:
-    """Return the SOP classes to ask for: those of every report, and what else is to be sent."""
-    return tuple(dict.fromkeys((*RESULTS, *(str(each.SOPClassUID) for each in objects))))
 
 
 def _limit(event: evt.Event, seconds: float) -> None:

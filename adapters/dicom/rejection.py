@@ -6,31 +6,32 @@ from typing import Final
 from pydicom.dataset import Dataset
 
 from adapters.dicom.codes import KEY_OBJECT_SELECTION
-from adapters.dicom.results import (
+from adapters.dicom.outgoing import (
     PARTS,
     PICTURE,
     REJECTION,
     code,
     earlier,
-    encoded,
     hierarchy,
     item,
     reference,
     shared,
 )
+from adapters.dicom.results import ALL, encoded
+from adapters.terminology import DCM, Concept
 from ecg.report import Receipt, Report
 
 # PS3.16 CID 7010, titles of rejection notes. 113038, Incorrect Modality Worklist Entry, would say more than is known:
 # no worklist was asked for our objects. What belongs to another patient must not be used, for that patient's safety.
-QUALITY: Final = code("113001", "DCM", "Rejected for Quality Reasons")
-SAFETY: Final = code("113037", "DCM", "Rejected for Patient Safety Reasons")
+QUALITY: Final = code(Concept(DCM, "113001", "Rejected for Quality Reasons"))
+SAFETY: Final = code(Concept(DCM, "113037", "Rejected for Patient Safety Reasons"))
 TITLES: Final = {"quality": QUALITY, "wrong-patient": SAFETY, "safety": SAFETY}
 # PS3.16 TID 2010, Key Object Selection, row 8: why, in words.
-DESCRIPTION: Final = code("113012", "DCM", "Key Object Description")
+DESCRIPTION: Final = code(Concept(DCM, "113012", "Key Object Description"))
 
 
-def succeeding(report: Report, held: Receipt | None) -> tuple[Dataset, ...]:
-    """Return all objects that a PACS gets of a report: its own, then the note that rejects those it replaces.
+def succeeding(report: Report, held: Receipt | None, parts: Sequence[str] = ALL) -> tuple[Dataset, ...]:
+    """Return all objects that a PACS gets of a report: its own, of those `parts`, then the note on those it replaces.
 
     None where a report is withdrawn of which the PACS holds no object.
 
@@ -39,7 +40,7 @@ def succeeding(report: Report, held: Receipt | None) -> tuple[Dataset, ...]:
     """
     former = held.reference.split() if held else ()
     note = rejection_note(report, former)
-    return (*encoded(report, former), *([note] if note else []))
+    return (*encoded(report, former, parts), *([note] if note else []))
 
 
 def rejection_note(report: Report, former: Sequence[str]) -> Dataset | None:

@@ -2,6 +2,7 @@
 
 import re
 import unicodedata
+from collections.abc import Iterable
 from datetime import UTC, date, datetime, timedelta
 from typing import Final
 
@@ -24,6 +25,11 @@ _EAST: Final = timedelta(hours=14)
 def label(text: str | None, limit: int = LO) -> str:
     """Return a describing text, cut to its limit; '' where there is none."""
     return _plain(text)[:limit].strip()
+
+
+def prose(lines: Iterable[str]) -> str:
+    """Return a text of lines, as UT."""
+    return "\r\n".join(_plain(each).strip() for each in lines)
 
 
 def identifier(text: str | None, limit: int = LO) -> str:

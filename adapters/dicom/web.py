@@ -11,7 +11,7 @@ from pydicom.uid import UID
 
 from adapters.dicom.pacs import STORED, PacsDestination, not_stored, receipt
 from adapters.dicom.rejection import succeeding
-from adapters.dicom.results import part10
+from adapters.dicom.results import ALL, part10
 from adapters.exchange import Answer, Ask, Exchange, Json, Wire, accepted, secure
 from adapters.oauth import TokenSource, send_as
 from ecg.errors import Refused, Unconfirmed, Unreachable
@@ -32,10 +32,12 @@ class WebSettings:
     Attributes:
         url: of its DICOMweb service, to which /studies is added; https, except on loopback.
         wire: how it is reached.
+        parts: which objects of a report it gets.
     """
 
     url: str
     wire: Wire = field(default_factory=Wire)
+    parts: tuple[str, ...] = ALL
 
 
 class WebDestination:
@@ -62,6 +64,7 @@ class WebDestination:
         self._url = f"{secure(settings.url)}/studies"
         self._token = token
         self._commitment = commitment
+        self._parts = settings.parts
         self._exchange = Exchange(settings.wire)
 
     def close(self) -> None:
@@ -78,7 +81,7 @@ class WebDestination:
             Unconfirmed: something may have been stored, or is not committed yet, try again.
             Refused: the PACS will not take it, or the recording names no study.
         """
-        objects = succeeding(report, held)
+        objects = succeeding(report, held, self._parts)
         if not objects:
             return receipt(self._name, objects)
         if self._commitment is None:

@@ -3,7 +3,8 @@
 from typing import Any, Final
 from uuid import UUID
 
-from adapters.terminology import mdc_number, terms
+from adapters import terminology
+from adapters.terminology import Concept, mdc_number, own_measurement, terms
 from ecg.findings import Finding
 from ecg.measurement import Measurement
 
@@ -18,6 +19,10 @@ def coding(system: str, code: str, display: str) -> Json:
 def _own_system(uuid: str) -> str:
     """Return a code system's URI under the OID arc that a UUID gives its owner (ITU-T X.667, 7)."""
     return f"urn:oid:2.25.{UUID(uuid).int}"
+
+
+def _observable(concept: Concept) -> Json:
+    return coding(OBSERVABLES, concept.value, concept.meaning)
 
 
 # Our own code systems. Changing one would make every code that is already stored somewhere a stranger.
@@ -102,16 +107,15 @@ def measured(measurement: Measurement) -> Json:
     found = [coding(LOINC, named.loinc.value, named.loinc.meaning)] if named.loinc else []
     if named.mdc is not None:
         found.append({"system": MDC, "code": str(mdc_number(named.mdc, measurement.lead))})
-    return {"coding": found or [coding(OBSERVABLES, _role(measurement), name)], "text": name}
-
-
-def _role(measurement: Measurement) -> str:
-    return measurement.id.replace(":", "-")
+    own = _observable(own_measurement(measurement.code, named))
+    if measurement.lead is not None:
+        own |= {"code": f"{own['code']}-{measurement.lead}", "display": name}
+    return {"coding": found or [own], "text": name}
 
 
 def probability(finding: Finding) -> Json:
     """Return the observable of a score: ours alone, since a clinical code would read as the finding itself."""
-    return coding(OBSERVABLES, f"probability-{finding.code}", f"Probability of ECG pattern of {finding.name}, AI")
+    return _observable(terminology.probability(finding))
 
 
 def stated(finding: Finding) -> Json:

@@ -15,7 +15,8 @@ from adapters.fhir.codes import (
 )
 from adapters.fhir.elements import instant, kept, narrative, own_identifier, plain, quantity, ratio
 from adapters.fhir.frame import Frame
-from adapters.terminology import issued, terms
+from adapters.figures import issued
+from adapters.terminology import terms
 from ecg.leads import LEADS
 from ecg.measurement import Measurement
 

@@ -16,6 +16,7 @@ from adapters.fhir.codes import (
 from adapters.fhir.elements import instant, kept, narrative, own_identifier, plain, ratio
 from adapters.fhir.frame import Frame, ai_meta
 from adapters.fhir.measured import measurements
+from adapters.figures import issued_score
 from ecg.reading import Abstention, Score
 
 
@@ -61,7 +62,7 @@ def _score(frame: Frame, score: Score) -> Json:
     'probability of a normal ECG: POS' would read as a conclusion that the heart is well.
     """
     code, model = probability(score.finding), frame.model
-    value, threshold = _shown(score)
+    value, threshold = issued_score(score)
     side = POSITIVE if score.reached else NEGATIVE
     return _observation(
         frame, score_role(score), f"{code['display']}: {value:g} (threshold {threshold:g})", code
@@ -91,12 +92,3 @@ def _abstention(frame: Frame, abstention: Abstention) -> Json:
     return _observation(frame, "abstention", text, EKG_IMPRESSION) | {
         "dataAbsentReason": {"coding": [NOT_PERFORMED, own], "text": plain(abstention.reason)},
     }
-
-
-def _shown(score: Score) -> tuple[float, float]:
-    """Round probability and threshold to 4 decimals, or to the first more that keep them on their sides."""
-    for digits in (4, 6, 9):
-        value, threshold = round(score.probability, digits), round(score.threshold, digits)
-        if (value >= threshold) == score.reached:
-            return value, threshold
-    return score.probability, score.threshold

@@ -30,7 +30,7 @@ def test_one_ecg_fifty_times_at_once_by_every_door_is_one_report(told: dict[str,
     said = told["race"]
     assert said["states"] == ["delivered"] * 3
     assert said["ehr"] == {said["subject"]: 1} and said["ward"] == 1
-    assert said["pacs"] == 2, "a document and a picture"
+    assert said["pacs"] == 3, "a document, a picture and a structured report"
 
 
 def test_one_signal_of_two_patients_is_two_reports_each_with_its_patient(told: dict[str, Any]) -> None:
@@ -44,4 +44,4 @@ def test_a_pacs_that_sends_back_all_it_gets_makes_no_work(told: dict[str, Any]) 
     assert said["states"] == ["delivered"] * (2 * ROUTED + 9) and said["after"]
     assert said["ward"] == ecgs
     # The first three ECGs never were in the PACS themselves; of the others it holds the ECG too.
-    assert said["pacs"] == 3 * ecgs - 3
+    assert said["pacs"] == 4 * ecgs - 3

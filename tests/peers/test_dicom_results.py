@@ -8,6 +8,7 @@ from datetime import date, datetime
 from pathlib import Path
 
 import pytest
+from pydicom import dcmread
 
 from adapters.dicom.rejection import rejection_note
 from adapters.dicom.results import encoded, part10
@@ -16,7 +17,7 @@ from ecg.payload import Payload
 from ecg.recording import Order, Patient, Provenance, Study
 from ecg.report import Report
 from tests.golden import dicom_files, reports
-from tests.golden.reports import ORDER, PATIENT, report
+from tests.golden.reports import ORDER, PATIENT, measured, report
 
 
 def needs(program: str, package: str) -> pytest.MarkDecorator:
@@ -25,7 +26,7 @@ def needs(program: str, package: str) -> pytest.MarkDecorator:
 
 AWKWARD = Patient(id="x" * 80, issuer="y" * 90, name="Παπαδοπούλου-" * 8 + "^Ελένη^a^b^c^d=e\\f\x1b")
 CASES = {
-    "full": report(asserted=("MI",), patient=replace(PATIENT, birth_date=date(1961, 2, 3))),
+    "full": measured(report(asserted=("MI",), patient=replace(PATIENT, birth_date=date(1961, 2, 3))), absent=("pr",)),
     "minimal": report(
         asserted=("MI",),
         patient=Patient(),
@@ -46,8 +47,8 @@ CASES = {
 
 
 def files(found: Report, place: Path) -> list[Path]:
-    """Write the report's objects: the PDF, and the picture."""
-    paths = [place / "pdf.dcm", place / "picture.dcm"]
+    """Write the report's objects: the PDF, the picture, the structured report."""
+    paths = [place / "pdf.dcm", place / "picture.dcm", place / "sr.dcm"]
     for path, each in zip(paths, encoded(found), strict=True):
         path.write_bytes(part10(each))
     return paths
@@ -61,7 +62,8 @@ def said(*command: str | Path) -> list[str]:
 @needs("dciodvfy", "dicom3tools")
 @pytest.mark.parametrize("case", CASES)
 def test_dciodvfy_finds_no_error(case: str, tmp_path: Path) -> None:
-    for path, kind in zip(files(CASES[case], tmp_path), ("EncapsulatedPDF", "SCImage"), strict=True):
+    kinds = ("EncapsulatedPDF", "SCImage", "ComprehensiveSR")
+    for path, kind in zip(files(CASES[case], tmp_path), kinds, strict=True):
         lines = said("dciodvfy", path)  # its exit code says nothing
         assert kind in lines
         assert [line for line in lines if line.startswith("Error")] == []
@@ -89,10 +91,22 @@ def test_dciodvfy_finds_no_error_in_a_rejection_note(
 @needs("dciodvfy", "dicom3tools")
 def test_dciodvfy_finds_no_error_in_a_document_with_a_predecessor(tmp_path: Path) -> None:
     second = reports.amended(CASES["full"])
-    document, _ = encoded(second, [str(each.SOPInstanceUID) for each in encoded(CASES["full"])])
-    assert len(document.PredecessorDocumentsSequence) == 1
-    (tmp_path / "pdf.dcm").write_bytes(part10(document))
-    assert [line for line in said("dciodvfy", tmp_path / "pdf.dcm") if line.startswith("Error")] == []
+    document, _, structured = encoded(second, [str(each.SOPInstanceUID) for each in encoded(CASES["full"])])
+    for each in (document, structured):
+        assert len(each.PredecessorDocumentsSequence) == 1
+        (tmp_path / "one.dcm").write_bytes(part10(each))
+        assert [line for line in said("dciodvfy", tmp_path / "one.dcm") if line.startswith("Error")] == []
+
+
+@needs("dsrdump", "dcmtk")
+@pytest.mark.parametrize("case", CASES)
+def test_dsrdump_reads_the_structured_report(case: str, tmp_path: Path) -> None:
+    """It refuses a tree whose value types or relationships the IOD does not allow."""
+    _, _, structured = files(CASES[case], tmp_path)
+    lines = said("dsrdump", structured)
+    assert [line for line in lines if line.startswith(("E:", "F:"))] == []
+    assert "Comprehensive SR Document" in lines and any("UNVERIFIED" in line for line in lines)
+    assert any("ECG Finding" in line and "164865005,SCT" in line for line in lines)
 
 
 @needs("dsrdump", "dcmtk")
@@ -116,13 +130,26 @@ def test_dcentvfy_finds_the_results_in_their_source_study(tmp_path: Path) -> Non
     (recording,) = WaveformReader().read(Payload(source))
     (tmp_path / "source.dcm").write_bytes(source)
     results = files(replace(CASES["full"], recording=recording), tmp_path)
-    lines = said("dcentvfy", tmp_path / "source.dcm", *results)
-    assert [line for line in lines if line.strip()] == []
+    assert entity_faults(tmp_path / "source.dcm", *results) == []
+    numbers = {str(dcmread(each).AccessionNumber) for each in (tmp_path / "source.dcm", *results)}
+    assert len(numbers) == 1
+
+
+def entity_faults(*objects: Path) -> list[str]:
+    """Return what dcentvfy says of objects that belong together.
+
+    Of every SR that has an accession number, by whomever, it says that the number is the series' and not the study's:
+    so its tables have it, and not PS3.3 C.7.2.1.
+    """
+    lines = said("dcentvfy", *objects)
+    return [
+        line for line in lines if line.strip() and "Element=<AccessionNumber> IE <Series> versus <Study>" not in line
+    ]
 
 
 @needs("dcmdump", "dcmtk")
 def test_dcmdump_shows_what_was_meant(tmp_path: Path) -> None:
-    pdf, picture = (" ".join(" ".join(said("dcmdump", path)).split()) for path in files(CASES["full"], tmp_path))
+    pdf, picture, _ = (" ".join(" ".join(said("dcmdump", path)).split()) for path in files(CASES["full"], tmp_path))
     for text in (pdf, picture):
         for shown in ("[ISO_IR 192]", "[Muster^Erika]", "[Musterklinik]", f"[{ORDER.study_uid}]", "[TWELVELEAD]"):
             assert shown in text
@@ -134,6 +161,6 @@ def test_dcmdump_shows_what_was_meant(tmp_path: Path) -> None:
 @needs("dcm2pdf", "dcmtk")
 @pytest.mark.parametrize("case", ["full", "odd"])
 def test_dcm2pdf_gives_the_pdf_back(case: str, tmp_path: Path) -> None:
-    pdf, _ = files(CASES[case], tmp_path)
+    pdf, *_ = files(CASES[case], tmp_path)
     assert said("dcm2pdf", pdf, tmp_path / "out.pdf") == []
     assert (tmp_path / "out.pdf").read_bytes() in {CASES[case].pdf, CASES[case].pdf + b"\0"}

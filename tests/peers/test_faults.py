@@ -29,7 +29,7 @@ def told(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
 def test_one_copy_in_the_end(told: dict[str, Any], fault: str) -> None:
     said = told[fault]
     assert [said["deliveries"][each] for each in ("ehr", "pacs", "ward")] == [["delivered", None]] * 3
-    assert (said["ehr"], said["pacs"]) == (1, 2), "a DiagnosticReport; a document and a picture"
+    assert (said["ehr"], said["pacs"]) == (1, 3), "a DiagnosticReport; a document, a picture and a structured report"
 
 
 @pytest.mark.parametrize("fault", ["dies", "garbage", "hangs up"])

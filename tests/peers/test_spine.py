@@ -55,8 +55,8 @@ def test_every_destination_has_it_once(told: dict[str, Any]) -> None:
     assert told["ehr"]["DiagnosticReport"] == 1 and told["ehr"]["Observation"] >= 7 and told["ehr"]["Media"] >= 1
 
 
-def test_the_study_holds_the_ecg_its_document_and_its_picture(told: dict[str, Any]) -> None:
-    assert len(told["pacs"]) == 3 and "ECG" in told["pacs"]
+def test_the_study_holds_the_ecg_and_all_of_its_report(told: dict[str, Any]) -> None:
+    assert len(told["pacs"]) == 4 and {"ECG", "SR"} <= set(told["pacs"])
 
 
 def test_our_own_reports_that_come_back_are_taken_and_dropped(told: dict[str, Any]) -> None:

@@ -16,7 +16,7 @@ from urllib.parse import parse_qs
 from pynetdicom import AE, evt
 from pynetdicom.events import Event
 
-from adapters.dicom.codes import ENCAPSULATED_PDF, SECONDARY_CAPTURE
+from adapters.dicom.outgoing import PARTS
 
 PATIENT = re.compile(rb"patient-(\d+)")
 SYSTEM = "urn:oid:1.2.3"
@@ -69,12 +69,12 @@ class Shelf:
 def pacs(shelf: Shelf) -> Iterator[int]:
     """Run a PACS: it stores what it gets, and answers Success to a repeat as well. Give its port."""
     entity = AE("PACS")
-    for each in (ENCAPSULATED_PDF, SECONDARY_CAPTURE):
+    for each in PARTS.values():
         entity.add_supported_context(each)
 
     def store(event: Event) -> int:
         found = PATIENT.fullmatch(str(event.dataset.PatientID).encode())
-        kind = "pdf" if event.request.AffectedSOPClassUID == ENCAPSULATED_PDF else "picture"  # type: ignore[union-attr]
+        kind = {uid: part for part, uid in PARTS.items()}[str(event.request.AffectedSOPClassUID)]  # type: ignore[union-attr]
         data = event.request.DataSet.getvalue()  # type: ignore[union-attr]
         shelf.put(int(found[1]), {f"{kind}-{event.dataset.SOPInstanceUID}": data})  # type: ignore[index]
         return 0x0000

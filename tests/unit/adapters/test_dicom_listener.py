@@ -35,7 +35,7 @@ from tests.golden.certificates import Authority
 from tests.golden.dicom_files import BIG, DEFLATED, EXPLICIT, IMPLICIT, ROOT, square_wave, to_bytes, twelve_lead_dataset
 from tests.golden.payloads import GOLDEN
 
-ECG, GENERAL, AMBULATORY, GENERAL_32, PDF, CAPTURE, NOTE = STORAGE_CLASSES
+ECG, GENERAL, AMBULATORY, GENERAL_32, PDF, CAPTURE, STRUCTURED, NOTE = STORAGE_CLASSES
 CT = "1.2.840.10008.5.1.4.1.1.2"
 BOUNDS = Bounds(acse_seconds=1, dimse_seconds=2, idle_seconds=1)
 SETTINGS = ListenerSettings(port=0, bounds=BOUNDS)

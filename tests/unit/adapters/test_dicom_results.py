@@ -13,11 +13,11 @@ from pydicom.dataset import Dataset
 from pydicom.uid import UID
 
 from adapters.dicom import values
-from adapters.dicom.codes import ENCAPSULATED_PDF, SECONDARY_CAPTURE
+from adapters.dicom.codes import COMPREHENSIVE_SR, ENCAPSULATED_PDF, SECONDARY_CAPTURE
+from adapters.dicom.outgoing import instance_uid
 from adapters.dicom.results import (
     encapsulated_pdf,
     encoded,
-    instance_uid,
     own_report_id,
     part10,
     secondary_capture,
@@ -45,7 +45,7 @@ def test_the_same_report_gives_the_same_bytes_and_uids() -> None:
 
 def test_every_uid_is_derived_valid_and_stands_once() -> None:
     uids = [uid for each in encoded(whole()) for uid in (each.SOPInstanceUID, each.SeriesInstanceUID)]
-    assert len(set(uids)) == 4
+    assert len(set(uids)) == 6
     assert all(UID(uid).is_valid and uid.startswith("2.25.") for uid in uids)
     assert encapsulated_pdf(whole()).SOPInstanceUID == instance_uid(whole().id, "pdf")
 
@@ -121,10 +121,10 @@ def test_the_picture_is_inside_pixel_by_pixel() -> None:
     assert (dataset.PhotometricInterpretation, dataset.BurnedInAnnotation) == ("RGB", "NO")
 
 
-def test_without_an_ecg_picture_the_first_is_taken_and_without_any_the_pdf_goes_alone() -> None:
+def test_without_an_ecg_picture_the_first_is_taken_and_without_any_none() -> None:
     assert secondary_capture(whole()).Rows == 8
     alone = replace(whole(), pictures=())
-    assert [each.SOPClassUID for each in encoded(alone)] == [ENCAPSULATED_PDF]
+    assert [each.SOPClassUID for each in encoded(alone)] == [ENCAPSULATED_PDF, COMPREHENSIVE_SR]
     with pytest.raises(ValueError, match="no picture"):
         secondary_capture(alone)
 

@@ -20,10 +20,11 @@ from pynetdicom import AE, evt
 from pynetdicom.events import Event
 from pynetdicom.transport import ThreadedAssociationServer
 
-from adapters.dicom.codes import ENCAPSULATED_PDF, KEY_OBJECT_SELECTION, SECONDARY_CAPTURE
+from adapters.dicom.codes import COMPREHENSIVE_SR, ENCAPSULATED_PDF, KEY_OBJECT_SELECTION, SECONDARY_CAPTURE
 from adapters.dicom.commitment import PUSH_MODEL, PUSH_MODEL_INSTANCE, Commitment, MemoryInbox
+from adapters.dicom.outgoing import PDF, PICTURE, STRUCTURED, instance_uid
 from adapters.dicom.pacs import VERIFICATION, PacsDestination, PacsSettings, Timeouts, tls_context
-from adapters.dicom.results import PDF, PICTURE, encoded, instance_uid
+from adapters.dicom.results import encoded
 from ecg.errors import DeliveryError, Refused, Unconfirmed, Unreachable
 from ecg.ports import Destination
 from ecg.recording import Order
@@ -31,9 +32,9 @@ from ecg.report import Receipt, Report
 from tests.golden.reports import amended, report, withdrawn
 
 REPORT = report(asserted=("MI",))
-UIDS = (instance_uid(REPORT.id, PDF), instance_uid(REPORT.id, PICTURE))
+UIDS = tuple(instance_uid(REPORT.id, part) for part in (PDF, PICTURE, STRUCTURED))
 QUICK = Timeouts(connect=2, associate=1, response=1, commitment=0.6, linger=0.3)
-ALL = (ENCAPSULATED_PDF, SECONDARY_CAPTURE, PUSH_MODEL)
+ALL = (ENCAPSULATED_PDF, SECONDARY_CAPTURE, COMPREHENSIVE_SR, PUSH_MODEL)
 
 
 @pytest.fixture
@@ -166,7 +167,7 @@ def test_it_is_a_destination() -> None:
 
 
 @pytest.mark.parametrize("commitment", [False, True])
-def test_both_objects_arrive_and_the_receipt_names_them(commitment: bool) -> None:
+def test_all_objects_arrive_and_the_receipt_names_them(commitment: bool) -> None:
     pacs = Pacs()
     with pacs.running() as port:
         receipt = destination(port, commitment=commitment).deliver(REPORT)
@@ -181,7 +182,7 @@ def test_a_repeat_leaves_one_copy_and_asks_under_the_same_transaction() -> None:
     with pacs.running() as port:
         ours = destination(port, commitment=True)
         assert ours.deliver(REPORT) == ours.deliver(REPORT)
-    assert (len(pacs.held), pacs.stored) == (2, 4)
+    assert (len(pacs.held), pacs.stored) == (3, 6)
     assert len(set(pacs.asked)) == 1
 
 
@@ -329,7 +330,7 @@ def test_no_word_in_time_is_unconfirmed_and_a_late_one_spares_the_repeat() -> No
         failure(ours, Unconfirmed)
         ours.inbox.put(Commitment(pacs.asked[0], UIDS))
         assert ours.deliver(REPORT).reference == " ".join(UIDS)
-    assert pacs.stored == 2
+    assert pacs.stored == 3
 
 
 def test_a_late_word_that_is_not_good_is_spent_and_the_repeat_decides() -> None:
@@ -340,7 +341,7 @@ def test_a_late_word_that_is_not_good_is_spent_and_the_repeat_decides() -> None:
         ours.inbox.put(Commitment(pacs.asked[0], UIDS[:1], ((UIDS[1], 0x0112),)))
         pacs.commit = kept
         ours.deliver(REPORT)
-    assert pacs.stored == 4
+    assert pacs.stored == 6
 
 
 def test_the_word_may_come_on_another_association() -> None:
@@ -454,9 +455,20 @@ def test_a_later_version_is_stored_before_the_note_that_rejects_the_former() -> 
         held = ours.deliver(REPORT)
         second = ours.deliver(amended(REPORT), held)
         last = ours.deliver(withdrawn(amended(REPORT)), second)
-    assert [each.Modality for each in pacs.held.values()] == ["DOC", "ECG", "DOC", "ECG", "KO", "KO"]
+    assert [each.Modality for each in pacs.held.values()] == [*["DOC", "ECG", "SR"] * 2, "KO", "KO"]
     assert " ".join(pacs.held) == " ".join(each.reference for each in (held, second, last))
     assert len(set(pacs.asked)) == 3
+
+
+def test_a_site_may_leave_parts_out_that_its_pacs_does_not_take() -> None:
+    pacs = Pacs(classes=(ENCAPSULATED_PDF, PUSH_MODEL, VERIFICATION))
+    with pacs.running() as port:
+        failure(destination(port, commitment=True), Refused)
+        ours = destination(port, commitment=True)
+        alone = replace(ours, settings=replace(ours.settings, parts=(PDF,)))
+        alone.check()
+        assert alone.deliver(REPORT).reference == UIDS[0]
+    assert [each.Modality for each in pacs.held.values()] == ["DOC"]
 
 
 @pytest.mark.parametrize("later", [amended, withdrawn])
@@ -466,7 +478,7 @@ def test_a_pacs_that_takes_no_notes_gets_nothing_of_a_later_version(later: Calla
         held = destination(port).deliver(REPORT)
         with pytest.raises(Refused, match="Key Object Selection") as caught:
             destination(port).deliver(later(REPORT), held)
-    assert not caught.value.partly and len(pacs.held) == 2
+    assert not caught.value.partly and len(pacs.held) == 3
 
 
 def test_a_withdrawal_where_nothing_of_ours_is_asks_nobody() -> None:

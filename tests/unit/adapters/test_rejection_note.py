@@ -4,8 +4,9 @@ import pytest
 from pydicom.dataset import Dataset
 
 from adapters.dicom.codes import KEY_OBJECT_SELECTION
+from adapters.dicom.outgoing import PDF, PICTURE, instance_uid
 from adapters.dicom.rejection import rejection_note
-from adapters.dicom.results import PDF, PICTURE, encoded, instance_uid, own_report_id, part10
+from adapters.dicom.results import encoded, own_report_id, part10
 from ecg.recording import Order
 from tests.golden.reports import ORDER, amended, report, withdrawn
 
@@ -69,7 +70,7 @@ def test_a_withdrawn_report_has_no_objects() -> None:
 
 
 def test_an_amended_document_names_the_one_that_it_replaces() -> None:
-    document, picture = encoded(SECOND, FORMER)
+    document, picture, _ = encoded(SECOND, FORMER)
     (study,) = document.PredecessorDocumentsSequence
     ((former,),) = (each.ReferencedSOPSequence for each in study.ReferencedSeriesSequence)
     assert former.ReferencedSOPInstanceUID == FORMER[0] and "PredecessorDocumentsSequence" not in picture

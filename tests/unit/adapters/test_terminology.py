@@ -6,6 +6,7 @@ import pytest
 from pydicom.sr._cid_dict import cid_concepts
 from pydicom.sr._concepts_dict import concepts
 
+from adapters.figures import issued
 from adapters.terminology import (
     DCM,
     DIFFERING,
@@ -18,7 +19,6 @@ from adapters.terminology import (
     Concept,
     fhir_finding_of,
     finding_of,
-    issued,
     mdc_number,
     sr_finding,
 )

@@ -11,9 +11,10 @@ import pytest
 from pydicom import dcmread
 from pydicom.dataset import Dataset
 
+from adapters.dicom.outgoing import PDF, PICTURE, STRUCTURED, instance_uid
 from adapters.dicom.pacs import PacsDestination
 from adapters.dicom.rejection import succeeding
-from adapters.dicom.results import PDF, PICTURE, encoded, instance_uid
+from adapters.dicom.results import encoded
 from adapters.dicom.web import WebDestination, WebSettings
 from adapters.exchange import Wire
 from ecg.errors import DeliveryError, Refused, SetupError, Unconfirmed, Unreachable
@@ -23,7 +24,7 @@ from ecg.report import Receipt, Report
 from tests.golden.reports import amended, report, withdrawn
 
 REPORT = report(asserted=("MI",))
-UIDS = (instance_uid(REPORT.id, PDF), instance_uid(REPORT.id, PICTURE))
+UIDS = tuple(instance_uid(REPORT.id, part) for part in (PDF, PICTURE, STRUCTURED))
 URL = "https://pacs.example/dicom-web"
 
 
@@ -106,7 +107,7 @@ def deliver(
         cast(WebDestination, made).close()
 
 
-def test_both_objects_arrive_and_the_receipt_names_them() -> None:
+def test_all_objects_arrive_and_the_receipt_names_them() -> None:
     pacs = Pacs()
     assert deliver(pacs) == " ".join(UIDS)
     assert tuple(pacs.held) == UIDS
@@ -121,13 +122,13 @@ def test_a_repeat_leaves_one_copy() -> None:
     with pytest.raises(Unreachable):
         deliver(pacs)
     assert deliver(pacs) == deliver(pacs)
-    assert len(pacs.held) == 2
+    assert len(pacs.held) == 3
 
 
 @pytest.mark.parametrize("reason", [0x0111, 0xB000, 0xB00E])
 def test_duplicates_and_warnings_count_as_stored(reason: int) -> None:
     assert deliver(Pacs((409, module((), dict.fromkeys(UIDS, reason)))))
-    assert deliver(Pacs((202, module(UIDS[:1], {UIDS[1]: reason}))))
+    assert deliver(Pacs((202, module((UIDS[0], UIDS[2]), {UIDS[1]: reason}))))
 
 
 @pytest.mark.parametrize(
@@ -216,7 +217,7 @@ def test_beyond_loopback_it_speaks_tls_only() -> None:
 
 def test_a_later_version_is_stored_with_the_note_that_rejects_the_former() -> None:
     held = Receipt("archive", " ".join(UIDS))
-    for later, modalities in ((amended(REPORT), ["DOC", "ECG", "KO"]), (withdrawn(REPORT), ["KO"])):
+    for later, modalities in ((amended(REPORT), ["DOC", "ECG", "SR", "KO"]), (withdrawn(REPORT), ["KO"])):
         uids = tuple(str(each.SOPInstanceUID) for each in succeeding(later, held))
         pacs, commits = Pacs((200, module(uids))), Commits()
         assert deliver(pacs, commitment=commits, what=later, held=held) == " ".join(uids)
