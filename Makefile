@@ -70,6 +70,7 @@ crash: $(VENV)/.developer ## Kill service and database 210 times under load, cou
 docs: $(VENV)/.developer ## Write the generated pages anew
 	@$(BIN)/python -m tools.document_settings > docs/configuration.md
 	@$(BIN)/python -m tools.document_models > docs/model-card.md
+	@$(BIN)/python -m tools.document_abstentions > out.md && mv out.md docs/abstentions.md
 	@$(BIN)/python -m tools.document_metrics > out.md && mv out.md docs/operation.md
 	@$(BIN)/python -m tools.document_dicom > docs/conformance/dicom.md
 	@$(BIN)/python -m tools.document_fhir > docs/conformance/fhir.md

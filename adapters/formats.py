@@ -55,8 +55,8 @@ FORMATS: Final[dict[str, Format]] = {
     "Philips Sierra XML": Format(
         standard="Philips Sierra ECG XML 1.03, 1.04, 1.04.01 and 1.04.02",
         reads="The rhythm leads, plain or compressed (XLI), by their resolution; findings and filters with them.",
-        leaves="Representative beats and the calibration pulse are left out; other encodings, and leads derived from"
-        " EASI electrodes, are refused.",
+        leaves="Representative beats and the calibration pulse are left out; other encodings are refused;"
+        " leads derived from EASI electrodes are kept under other names, and no model reads them.",
         proofs=("tests/unit/adapters/test_sierra_samples.py", "tests/peers/test_other_readers.py"),
     ),
     "SCP-ECG": Format(

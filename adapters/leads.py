@@ -24,6 +24,7 @@ MOST_LEADS: Final = 256
 # EN 1064, 5.4.5, tag 33, first byte; MDC has them as 10:11264+n, PS3.16 as CID 3263.
 MASON_LIKAR: Final = "Mason-Likar"
 FRANK: Final = "Frank"
+EASI: Final = "EASI"
 OTHER_PLACES: Final = "non-standard"
 PLACEMENT_BY_NUMBER: Final = {
     **{1: STANDARD, 2: MASON_LIKAR, 3: MASON_LIKAR, 4: "electrode pad", 5: FRANK, 6: OTHER_PLACES},

@@ -70,7 +70,7 @@ def one_reading(payload: Payload, router: CardRouter, stages: Stages) -> Report:
     """Do by hand what service.pipeline does, stage by stage."""
     (recording,) = stages.run("read (DICOM)", lambda: read(payload))
     windows = stages.run("canonicalise", lambda: canonicalise(recording.waveform))
-    quality = stages.run("assess", lambda: assess(windows))
+    quality = stages.run("assess", lambda: assess(windows, recording.waveform))
     arm = stages.run("route", lambda: router.route(windows, recording, quality))
     prediction = stages.run("predict", lambda: arm.predict(windows, quality))
     explanations = stages.run("explain", lambda: arm.explain(windows, prediction))

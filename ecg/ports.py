@@ -6,7 +6,7 @@ from typing import Protocol
 from ecg.canonical import CanonicalEcg
 from ecg.payload import Payload
 from ecg.quality import Quality
-from ecg.reading import Abstention, Choice, Explanation, Prediction
+from ecg.reading import Abstention, Check, Choice, Explanation, Prediction
 from ecg.recording import Recording
 from ecg.report import Receipt, Report
 
@@ -62,6 +62,17 @@ class Classifier(Protocol):
 
     def explain(self, windows: Sequence[CanonicalEcg], prediction: Prediction) -> tuple[Explanation, ...]:
         """Explain every finding that is asserted, on the window that is shown."""
+
+
+class Guard(Protocol):
+    """Looks for what would make every model's reading wrong, such as electrodes that were swapped."""
+
+    @property
+    def digest(self) -> str:
+        """SHA-256 of the card by which it judges."""
+
+    def check(self, windows: Sequence[CanonicalEcg], quality: Quality) -> Check | None:
+        """Measure a recording; None where it holds too little for this guard to judge."""
 
 
 class Arm(Protocol):

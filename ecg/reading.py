@@ -80,11 +80,48 @@ class Abstention:
 
 
 @dataclass(frozen=True)
+class Declined:
+    """An arm that was asked before and declined, and the code of its reason."""
+
+    arm: str
+    code: str
+
+
+@dataclass(frozen=True)
+class Check:
+    """What a guard measured on the recording, and the highest value at which a model may read it.
+
+    `reason` says in a sentence what a higher value means; `code` is that of the abstention.
+    """
+
+    code: str
+    value: float
+    limit: float
+    reason: str
+
+    @property
+    def passed(self) -> bool:
+        """Whether a model may read the recording, as far as this guard is concerned."""
+        return self.value <= self.limit
+
+
+@dataclass(frozen=True)
 class Choice:
-    """What the router chose: `why`, and `models`, the SHA-256 over all models it could choose from."""
+    """What the router chose.
+
+    Attributes:
+        why: why this arm, or none, as a sentence.
+        models: SHA-256 over all models and guards it could ask.
+        arm: the name of the arm that reads; None where none does.
+        declined: the arms that it asked before, in their order.
+        checks: what the guards measured; empty where no arm covers the recording.
+    """
 
     why: str
     models: str
+    arm: str | None = None
+    declined: tuple[Declined, ...] = ()
+    checks: tuple[Check, ...] = ()
 
 
 @dataclass(frozen=True)

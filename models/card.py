@@ -72,6 +72,7 @@ class Limits(_Part):
     highest_high_pass: float = 0.67
     lowest_low_pass: float = 40
     digitised: bool = False
+    paced: bool = False
     not_assessed: tuple[str, ...] = ()
 
 

@@ -1,17 +1,60 @@
 """The limits of a card, applied to a recording: each breach has its own code."""
 
+import re
+from typing import Final
+
 from ecg.canonical import SECONDS
 from ecg.errors import ModelRefused
-from ecg.quality import Quality
+from ecg.leads import LEADS
+from ecg.pacing import states_pacing
+from ecg.quality import (
+    FAULTS,
+    FLAT,
+    LEAST_CONTRAST,
+    LEAST_LIKENESS,
+    MAINS,
+    MOST_MAINS,
+    MOST_MUSCLE,
+    MOST_WANDER,
+    MUSCLE,
+    OFF,
+    SATURATED,
+    WANDERING,
+    Quality,
+    WindowQuality,
+)
 from ecg.reading import Abstention
 from ecg.recording import STANDARD, Recording
 from models.card import Limits
 
+OTHER_PLACEMENT: Final = "placement"
+# Codes of their own for what is not the standard placement, as the readers name it; any other is OTHER_PLACEMENT.
+PLACEMENTS: Final = {
+    "EASI": "placement-easi",
+    "Mason-Likar": "placement-mason-likar",
+    "Frank": "placement-frank",
+}
+# Leads of chest electrodes that were moved, as DICOM, SCP-ECG and MDC name them: V3R to V9R, V7 to V9.
+MOVED: Final = (
+    ("placement-right", re.compile(r"V[2-9]R", re.IGNORECASE), "on the right side"),
+    ("placement-posterior", re.compile(r"V[7-9]", re.IGNORECASE), "on the back"),
+)
+FAULTY: Final = {
+    FLAT: "No signal in {}: an electrode may be off.",
+    SATURATED: "The signal stands at the recorder's rail in {}.",
+    OFF: "The signal was lost for some time, or shows no heart beat, in {}: an electrode may be off.",
+    WANDERING: f"The baseline wanders by more than {MOST_WANDER:g} mV in {{}}.",
+    MUSCLE: f"Noise of muscle above {MOST_MUSCLE:g} mV in {{}}.",
+    MAINS: f"Mains interference above {MOST_MAINS:g} mV in {{}}.",
+}
+
 
 def usable_windows(limits: Limits, quality: Quality) -> list[int]:
-    """Return the indices of the windows in which every lead the card asks for is known and not flat."""
+    """Return the indices of the windows in which a heart beats and every lead the card asks for is known and sound."""
     return [
-        index for index, window in enumerate(quality.windows) if not window.unusable(limits.leads, limits.least_known)
+        index
+        for index, window in enumerate(quality.windows)
+        if window.beating.visible and not window.unusable(limits.leads, limits.least_known)
     ]
 
 
@@ -20,6 +63,7 @@ def first_broken_limit(limits: Limits, recording: Recording, quality: Quality) -
     return (
         _patient(limits, recording)
         or _placement(recording)
+        or _pacing(limits, recording, quality)
         or _source(limits, recording)
         or _filters(limits, recording)
         or _leads(limits, recording, quality)
@@ -33,12 +77,27 @@ def _patient(limits: Limits, recording: Recording) -> Abstention | None:
 
 
 def _placement(recording: Recording) -> Abstention | None:
+    names = recording.waveform.leads
+    for code, moved, where in MOVED:
+        # Where V1 to V6 are all there, further electrodes were added and none was moved.
+        if any(moved.fullmatch(name) for name in names) and not set(LEADS[6:]) <= set(names):
+            return Abstention(code, f"Chest electrodes were placed {where}: the model covers standard positions only.")
     if recording.placement in (None, STANDARD):
         return None
     return Abstention(
-        "placement",
+        PLACEMENTS.get(recording.placement, OTHER_PLACEMENT),
         f"The model covers standard electrode positions only; these were placed otherwise ({recording.placement}).",
     )
+
+
+def _pacing(limits: Limits, recording: Recording, quality: Quality) -> Abstention | None:
+    if limits.paced:
+        return None
+    if quality.paced:
+        return Abstention("paced", "Spikes of a pacemaker were seen: the model does not cover paced rhythms.")
+    if states_pacing(recording.statements):
+        return Abstention("paced", "The recorder states a pacemaker: the model does not cover paced rhythms.")
+    return None
 
 
 def _source(limits: Limits, recording: Recording) -> Abstention | None:
@@ -81,19 +140,30 @@ def _leads(limits: Limits, recording: Recording, quality: Quality) -> Abstention
     if not quality.windows:
         raise ModelRefused("A recording without windows cannot be assessed.")
     window = quality.windows[0]
-    bad = window.unusable(limits.leads, limits.least_known)
-    missing = tuple(lead for lead in bad if lead not in window.flat)
+    unknown = window.unknown(limits.leads, limits.least_known)
     seconds = recording.waveform.seconds
-    if seconds < limits.least_known * SECONDS and not window.unusable(
+    if seconds < limits.least_known * SECONDS and not window.unknown(
         limits.leads, limits.least_known * seconds / SECONDS
     ):
         return Abstention(
             "too-short", f"The model needs {limits.least_known:.0%} of {SECONDS} s; this recording has {seconds:.1f} s."
         )
-    if missing:
+    if unknown:
         return Abstention(
             "leads-missing",
             f"The model needs {len(limits.leads)} leads, each known for {limits.least_known:.0%} of 10 s; "
-            f"not so: {', '.join(missing)}.",
+            f"not so: {', '.join(unknown)}.",
         )
-    return Abstention("lead-flat", f"No signal in {', '.join(bad)}: an electrode may be off.")
+    return _quality(limits, window)
+
+
+def _quality(limits: Limits, window: WindowQuality) -> Abstention:
+    """Say what makes a window unusable in which all leads are known, the plainest first."""
+    for code in FAULTS:
+        if faulty := [lead for lead in window.faulty(code) if lead in limits.leads]:
+            return Abstention(code, FAULTY[code].format(", ".join(faulty)))
+    return Abstention(
+        "no-beats",
+        f"No heart beats stand out of the noise: contrast {window.beating.contrast:.1f} of {LEAST_CONTRAST}, "
+        f"likeness {window.beating.likeness:.2f} of {LEAST_LIKENESS}.",
+    )

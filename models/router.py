@@ -9,10 +9,11 @@ import numpy as np
 from ecg.canonical import FS, SAMPLES, CanonicalEcg
 from ecg.errors import ModelRefused
 from ecg.leads import LEADS
-from ecg.ports import Arm, Classifier
+from ecg.ports import Arm, Classifier, Guard
 from ecg.quality import Quality, assess
-from ecg.reading import Abstention, Choice, Explanation, Prediction
+from ecg.reading import Abstention, Check, Choice, Declined, Explanation, Prediction
 from ecg.recording import Recording
+from models.card import Card
 
 
 @dataclass(frozen=True)
@@ -34,10 +35,10 @@ class Abstaining:
     """An arm that does not read, and says why."""
 
     abstention: Abstention
-    models: str
+    choice: Choice
 
     def predict(self, windows: Sequence[CanonicalEcg], quality: Quality) -> Prediction:
-        return Prediction(Choice(self.abstention.reason, self.models), abstention=self.abstention)
+        return Prediction(self.choice, abstention=self.abstention)
 
     def explain(self, windows: Sequence[CanonicalEcg], prediction: Prediction) -> tuple[Explanation, ...]:
         return ()
@@ -46,15 +47,18 @@ class Abstaining:
 class CardRouter:
     """Takes the first classifier whose card covers the recording; where none does, the first one's reason stands.
 
+    A recording that is covered must also pass every guard. docs/routing.md tells the whole of it.
+
     Args:
         arms: name of the arm, as in its card, and its classifier; in the order of preference, at least one.
+        guards: what every recording must pass before any model reads it.
     """
 
-    def __init__(self, arms: Sequence[tuple[str, Classifier]]) -> None:
+    def __init__(self, arms: Sequence[tuple[str, Classifier]], guards: Sequence[Guard] = ()) -> None:
         if not arms:
             raise ValueError("a router needs at least one model")
-        self.arms = tuple(arms)
-        self.digest = combined(each.digest for _, each in arms)
+        self.arms, self.guards = tuple(arms), tuple(guards)
+        self.digest = combined([*(each.digest for _, each in arms), *(each.digest for each in guards)])
 
     def warm(self) -> None:
         """Score one canned ECG with every model, so that the first patient's is neither the first nor the slowest.
@@ -71,15 +75,34 @@ class CardRouter:
                 raise ModelRefused(f"The {name} model cannot score the canned ECG.") from error
 
     def route(self, windows: Sequence[CanonicalEcg], recording: Recording, quality: Quality) -> Arm:
-        """Choose the arm."""
+        """Choose the arm. Pure: the same recording has the same arm."""
         reasons: list[Abstention] = []
+        declined: list[Declined] = []
         for name, classifier in self.arms:
-            declined = classifier.declines(windows, recording, quality)
-            if declined is None:
-                why = f"The {name} model was chosen: its card covers this recording."
-                return Chosen(classifier, Choice(why, self.digest))
-            reasons.append(declined)
-        return Abstaining(reasons[0], self.digest)
+            reason = classifier.declines(windows, recording, quality)
+            if reason is None:
+                return self._guarded(name, classifier, tuple(declined), self._checks(windows, quality))
+            reasons.append(reason)
+            declined.append(Declined(name, reason.code))
+        return Abstaining(reasons[0], Choice(reasons[0].reason, self.digest, declined=tuple(declined)))
+
+    def _checks(self, windows: Sequence[CanonicalEcg], quality: Quality) -> tuple[Check, ...]:
+        return tuple(found for guard in self.guards if (found := guard.check(windows, quality)) is not None)
+
+    def _guarded(
+        self, name: str, classifier: Classifier, declined: tuple[Declined, ...], checks: tuple[Check, ...]
+    ) -> Arm:
+        for each in checks:
+            if not each.passed:
+                choice = Choice(each.reason, self.digest, None, (*declined, Declined(name, each.code)), checks)
+                return Abstaining(Abstention(each.code, each.reason), choice)
+        why = f"The {name} model was chosen: its card covers this recording."
+        return Chosen(classifier, Choice(why, self.digest, name, declined, checks))
+
+
+def preference(card: Card) -> tuple[int, str]:
+    """Return the key by which arms are ordered: those that read more leads are asked first."""
+    return -len(card.limits.leads), card.arm
 
 
 def combined(digests: Iterable[str]) -> str:

@@ -11,7 +11,7 @@ from ecg.canonical import canonicalise
 from ecg.findings import FINDINGS
 from ecg.measurement import Measurement, Measurements
 from ecg.quality import assess
-from ecg.reading import Abstention, Choice, ModelName, OperatingPoint, Prediction, Reading, Score
+from ecg.reading import Abstention, Check, Choice, Declined, ModelName, OperatingPoint, Prediction, Reading, Score
 from ecg.recording import Recording
 from ecg.report import Picture, Report, Sentence
 
@@ -56,12 +56,13 @@ def restored(files: Mapping[str, bytes], recording: Recording) -> Report:
     """Return the report that was archived, of the recording it was made of. Its maps are pictures by now."""
     kept = json.loads(files[ARCHIVE])
     windows = canonicalise(recording.waveform)
+    quality = assess(windows, recording.waveform)
     return Report(
         id=UUID(kept["id"]),
         version=kept["version"],
         release=kept["release"],
         recording=recording,
-        reading=Reading(windows, assess(windows), _prediction(kept), measurements=_measurements(kept)),
+        reading=Reading(windows, quality, _prediction(kept), measurements=_measurements(kept)),
         sentences=tuple(Sentence(each["text"], tuple(each["about"])) for each in kept["sentences"]),
         pictures=tuple(Picture(png=files[picture_name(each["name"])], **each) for each in kept["pictures"]),
         pdf=files[PDF],
@@ -71,10 +72,15 @@ def restored(files: Mapping[str, bytes], recording: Recording) -> Report:
     )
 
 
+def _choice(kept: dict[str, Any]) -> Choice:
+    declined = tuple(Declined(**each) for each in kept.get("declined", ()))
+    return Choice(**{**kept, "declined": declined, "checks": tuple(Check(**each) for each in kept.get("checks", ()))})
+
+
 def _prediction(kept: dict[str, Any]) -> Prediction:
     model = kept["model"]
     return Prediction(
-        choice=Choice(**kept["choice"]),
+        choice=_choice(kept["choice"]),
         model=ModelName(**{**model, "statements": tuple(model["statements"])}) if model else None,
         scores=tuple(_score(*each) for each in kept["scores"]),
         window=kept["window"],

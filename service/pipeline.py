@@ -17,7 +17,7 @@ def interpret(recording: Recording, *, router: Router, issued: datetime, amendme
     The same recording, models, `issued` and amendment give the same report, byte for byte.
     """
     windows = canonicalise(recording.waveform)  # one or more windows of 10 s
-    quality = assess(windows)  # NumPy only, independent of the networks
+    quality = assess(windows, recording.waveform)  # NumPy and SciPy, independent of the networks
     arm = router.route(windows, recording, quality)  # a model and why, or an abstention and why
     prediction = arm.predict(windows, quality)
     explanations = arm.explain(windows, prediction)  # for findings at or above their threshold

@@ -8,6 +8,7 @@ from adapters.fhir.frame import FhirSettings
 from adapters.figures import issued, issued_score
 from ecg.leads import LEADS
 from ecg.measurement import Measurement
+from ecg.quality import Quality
 from ecg.reading import Prediction
 from ecg.recording import Recording
 from ecg.report import Picture, Report
@@ -35,6 +36,7 @@ def summary(report: Report) -> dict[str, Any]:
         "release": report.release,
         "sentences": [{"text": each.text, "about": list(each.about)} for each in report.sentences],
         "recording": _recording(report.recording),
+        "quality": _quality(report.reading.quality),
         "prediction": _prediction(prediction),
         "measurements": [] if report.withdrawn else [_measurement(each) for each in report.reading.measurements.values],
         "explanations": [_explanation(each) for each in report.pictures if each.method],
@@ -61,8 +63,34 @@ def _recording(recording: Recording) -> dict[str, Any]:
     }
 
 
+def _quality(quality: Quality) -> list[dict[str, Any]]:
+    return [
+        {
+            "known": dict(zip(LEADS, each.known, strict=True)),
+            "faults": dict(each.faults),
+            "wander_mV": dict(zip(LEADS, each.noise.wander, strict=True)),
+            "muscle_mV": dict(zip(LEADS, each.noise.muscle, strict=True)),
+            "mains_mV": dict(zip(LEADS, each.noise.mains, strict=True)),
+            "beats": each.beating.count,
+            "contrast": each.beating.contrast,
+            "likeness": each.beating.likeness,
+            "pacing_spikes": each.spikes,  # null: not assessable at this sampling frequency
+        }
+        for each in quality.windows
+    ]
+
+
 def _prediction(prediction: Prediction) -> dict[str, Any]:
-    said: dict[str, Any] = {"why": prediction.choice.why, "model": None, "scores": [], "abstention": None}
+    choice = prediction.choice
+    said: dict[str, Any] = {
+        "why": choice.why,
+        "arm": choice.arm,
+        "declined": [{"arm": each.arm, "code": each.code} for each in choice.declined],
+        "checks": [{"code": each.code, "value": each.value, "limit": each.limit} for each in choice.checks],
+        "model": None,
+        "scores": [],
+        "abstention": None,
+    }
     if prediction.abstention is not None:
         said["abstention"] = {"code": prediction.abstention.code, "reason": prediction.abstention.reason}
     if prediction.model is not None:

@@ -38,11 +38,11 @@ def build_router(settings: Settings) -> "CardRouter":
         ModelRefused: there is none, or one is not what its card says.
     """
     from models.network import WEIGHTS, load, use_threads
-    from models.router import CardRouter
+    from models.router import CardRouter, preference
 
     directory = settings.weights or WEIGHTS
     use_threads(settings.threads)
-    models = [load(path) for path in sorted(directory.glob("*.json"))]
+    models = sorted((load(path) for path in directory.glob("*.json")), key=lambda each: preference(each.card))
     if not models:
         raise ModelRefused("The weights directory holds no model card.")
     return CardRouter([(model.card.arm, model) for model in models])

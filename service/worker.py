@@ -5,7 +5,7 @@ import logging
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from functools import partial
-from typing import Final
+from typing import Any, Final
 from uuid import UUID
 
 from procrastinate import App, JobContext, RetryDecision, RetryStrategy
@@ -16,6 +16,7 @@ from adapters.fhir.bundle import stored, superseded
 from adapters.fhir.frame import FhirSettings
 from ecg.errors import DeliveryError, Overloaded, Refused, Unconfirmed, Unidentified, UnknownReport
 from ecg.ports import Destination, Router
+from ecg.reading import Prediction
 from ecg.recording import Recording
 from ecg.report import Amendment, Report
 from service.archive import ARCHIVE, archived, restored
@@ -92,7 +93,7 @@ class Workshop:
         self.jobs.interpreted(job_id, report.id, held, self._made_with(report))
         self.metrics.interpreted(report.reading.prediction)
         with bound(report_id=str(report.id)):
-            log.info("interpreted", extra={"seconds": watch.seconds})
+            log.info("interpreted", extra={"seconds": watch.seconds, **_routed(report.reading.prediction)})
 
     def revise(self, report_id: UUID, number: int, *, last: bool) -> None:
         """Make a later version of a report that was asked for, and keep it. Twice does no harm.
@@ -122,7 +123,8 @@ class Workshop:
             self.versions.made(version, held, self._made_with(report))
             if not report.withdrawn:
                 self.metrics.interpreted(report.reading.prediction)
-            log.info("withdrawn" if report.withdrawn else "amended", extra={"seconds": watch.seconds})
+            routed = {} if report.withdrawn else _routed(report.reading.prediction)
+            log.info("withdrawn" if report.withdrawn else "amended", extra={"seconds": watch.seconds, **routed})
 
     def _next(self, version: Version, recording: Recording) -> Report:
         if version.reason is None:
@@ -227,6 +229,13 @@ class Workshop:
 
     def _recording(self, job: Job) -> Recording:
         return recordings(kept(self.store, job.payload_sha256, job.declared), self.settings)[job.part]
+
+
+def _routed(prediction: Prediction) -> dict[str, Any]:
+    """Return what a log line says of the router's choice: the arm, who declined before it and why, by codes."""
+    choice, abstention = prediction.choice, prediction.abstention
+    declined = [f"{each.arm}: {each.code}" for each in choice.declined]
+    return {"arm": choice.arm, "declined": declined, "abstention": abstention.code if abstention else None}
 
 
 def resources(files: Files, former: Files) -> dict[str, bytes]:

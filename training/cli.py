@@ -150,6 +150,22 @@ def predict(
     write_predictions(to, entries, by_label(classifier, score(classifier, source, entries)))
 
 
+@app.command()
+@errors_told()
+def quality(
+    corpus: CorpusOption,
+    fold: Annotated[list[int], typer.Option(help="Which of PTB-XL's folds; may be given several times.")],
+) -> None:
+    """Print how many recordings the quality gate refuses, by code."""
+    from training import quality
+    from training.corpus import Corpus
+
+    source = Corpus(corpus)
+    if not (entries := source.fold(*fold)):
+        raise ValueError("The corpus holds no recording of these folds.")
+    typer.echo(quality.table(quality.refusals(source, entries)))
+
+
 def _cards(weights: Path) -> list[Path]:
     if weights.is_file():
         return [weights]

@@ -106,7 +106,8 @@ def _channels(groups: Sequence[Group], declared: Declared, derived: tuple[str, .
         read.append(Channels(group, tuple(_as_derived(each, derived) for each in held)))
         at += count
     leads = {each.lead for part in read for each in part.held}
-    if not leads & set(LEADS):
+    # Twelve leads that were calculated from others' electrodes are an ECG, though one that no model reads.
+    if not leads & {*LEADS, *(f"d{lead}" for lead in derived)}:
         raise UnknownFormat(f"None of the {sum(counts)} channels is one of the twelve leads, as measured.")
     return read
 

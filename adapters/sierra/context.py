@@ -5,7 +5,7 @@ from datetime import date, datetime
 from typing import Final
 from xml.etree.ElementTree import Element
 
-from adapters.leads import MASON_LIKAR, OTHER_PLACES
+from adapters.leads import EASI, FRANK, MASON_LIKAR, OTHER_PLACES
 from adapters.markup import attribute, text
 from ecg.recording import PRIORITIES, STANDARD, Device, Filters, Order, Patient, Priority
 
@@ -95,8 +95,17 @@ def filters(root: Element) -> Filters:
     )
 
 
+def calculated_from(signals: Element) -> str | None:
+    """Return the system of electrodes from which the twelve leads were calculated; None where they were measured."""
+    kinds = [(text(signals, f"{{*}}{each}") or "").upper() for each in ("acquisitiontype", "leadset")]
+    return next((name for name in (EASI, FRANK) if any(name.upper() in each for each in kinds)), None)
+
+
 def placement(root: Element) -> str | None:
     """Return how the electrodes were placed, None where the document does not say."""
+    signals = root.find(_SIGNALS)
+    if signals is not None and (system := calculated_from(signals)):
+        return system
     said = (text(root, f"{_SIGNALS}/{{*}}electrodeplacement") or "").upper()
     if said in ("", "STD", "STANDARD"):
         return STANDARD if said else None

@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from adapters.markup import attribute, text
+from adapters.sierra.context import calculated_from
 from adapters.sierra.xli import decoded
 from adapters.voltage import checked_step
 from ecg.errors import MalformedPayload, UnknownFormat
@@ -59,6 +60,8 @@ def waveform(root: Element, declared: Declared) -> tuple[Waveform, tuple[str, ..
     signal = (ecg[order] * (step / 1000)).astype(np.float32)
     leads = tuple(labels[at] for at in order)
     _check_limb_leads(signal, leads)
+    if calculated_from(signals):
+        leads = tuple(f"d{each}" for each in leads)
     return Waveform(signal, leads, fs), notes
 
 
@@ -121,8 +124,6 @@ def _labels(signals: Element, waves: Element, declared: Declared) -> list[str]:
     """Return the lead of each channel by the document's labels, else by the kind of acquisition."""
     kinds = {(text(signals, f"{{*}}{each}") or "").upper() for each in ("acquisitiontype", "leadset")}
     count = _agreed("number of leads", attribute(waves, "numberofleads") or text(signals, "{*}numberchannelsvalid"))
-    if any("EASI" in each or "FRANK" in each for each in kinds):
-        raise UnknownFormat("Leads derived from other electrodes (EASI, Frank) are none of the twelve.")
     labels = (attribute(waves, "leadlabels") or "").split() or (list(LEADS) if kinds & _STANDARD_LEADS else [])
     if not 1 <= count <= min(MAX_LEADS, len(labels)) or count != int(count):
         raise MalformedPayload(f"{count:g} leads are announced, {len(labels)} named.")

@@ -8,6 +8,9 @@ from pathlib import Path
 import pytest
 import typer.main
 
+from ecg.quality import FAULTS
+from ecg.reasons import REASONS
+from models.limits import MOVED, OTHER_PLACEMENT, PLACEMENTS
 from service.cli.main import app
 from service.settings import Settings
 
@@ -33,6 +36,16 @@ def test_the_page_of_settings_is_as_it_is_generated() -> None:
         [sys.executable, "-m", "tools.document_settings"], cwd=ROOT, check=True, capture_output=True, text=True
     )
     assert (ROOT / "docs" / "configuration.md").read_text() == done.stdout
+
+
+def test_the_page_of_abstentions_is_as_it_is_generated_and_whole() -> None:
+    done = subprocess.run(
+        [sys.executable, "-m", "tools.document_abstentions"], cwd=ROOT, check=True, capture_output=True, text=True
+    )
+    assert (ROOT / "docs" / "abstentions.md").read_text() == done.stdout
+    sources = "".join(path.read_text() for room in ("ecg", "models", "service") for path in (ROOT / room).rglob("*.py"))
+    written = set(re.findall(r"(?:Abstention|Check)\(\s*\"([\w-]+)\"", sources)) | {*FAULTS, *PLACEMENTS.values()}
+    assert written | {OTHER_PLACEMENT, *(code for code, *_ in MOVED)} == set(REASONS)
 
 
 def test_the_table_of_metrics_is_as_it_is_generated() -> None:

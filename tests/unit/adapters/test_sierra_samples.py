@@ -83,11 +83,11 @@ def test_plain_limb_leads_that_contradict_einthoven_are_refused() -> None:
         read_one(sierra(digits + np.arange(12)[:, None] * 20, compressed=False))
 
 
-def test_another_placement_is_noted_and_derived_leads_are_refused() -> None:
+def test_another_placement_is_noted_and_derived_leads_are_none_of_the_twelve() -> None:
     otherwise = read_one(sierra(electrodes="Mason-Likar"))
     assert otherwise.placement == "Mason-Likar" and "Mason-Likar" in otherwise.provenance.notes[-1]
-    with pytest.raises(UnknownFormat, match="EASI"):
-        read_one(sierra(electrodes="EASI"))
+    derived = read_one(sierra(electrodes="EASI"))
+    assert derived.placement == "EASI" and set(derived.waveform.leads) == {f"d{lead}" for lead in LEADS}
 
 
 @pytest.mark.parametrize(

@@ -28,6 +28,16 @@ def without(*leads: str) -> Recording:
     return replace(WHOLE, waveform=Waveform(waveform().signal[kept], tuple(LEADS[at] for at in kept), 500))
 
 
+def renamed(lead: str, name: str) -> Recording:
+    leads = tuple(name if each == lead else each for each in LEADS)
+    return replace(WHOLE, waveform=Waveform(waveform().signal, leads, 500))
+
+
+def with_v4r() -> Recording:
+    signal = waveform().signal
+    return replace(WHOLE, waveform=Waveform(np.vstack([signal, signal[:1]]), (*LEADS, "V4R"), 500))
+
+
 def changed(lead: str, part: slice, value: float) -> Recording:
     signal = waveform().signal.copy()
     signal[LEADS.index(lead), part] = value
@@ -36,7 +46,12 @@ def changed(lead: str, part: slice, value: float) -> Recording:
 
 BROKEN = {
     "age-below-limit": replace(WHOLE, patient=Patient(age=17.9)),
-    "placement": replace(WHOLE, placement="Mason-Likar"),
+    "placement": replace(WHOLE, placement="electrode pad"),
+    "placement-mason-likar": replace(WHOLE, placement="Mason-Likar"),
+    "placement-easi": replace(WHOLE, placement="EASI"),
+    "placement-frank": replace(WHOLE, placement="Frank"),
+    "placement-right": renamed("V4", "V4R"),
+    "placement-posterior": renamed("V6", "V7"),
     "too-long": replace(WHOLE, waveform=waveform(60.5)),
     "sampling-too-low": replace(WHOLE, waveform=waveform(10, 99.0)),
     "high-pass-too-high": replace(WHOLE, filters=Filters(high_pass=0.7)),
@@ -55,6 +70,7 @@ COVERED = {
     "filters at the limit": replace(WHOLE, filters=Filters(high_pass=0.67, low_pass=40.0)),
     "one limb lead missing": without("III"),
     "four limb leads missing": without("III", "aVR", "aVL", "aVF"),
+    "V4R beside the twelve": with_v4r(),
     "a gap of 4 %": changed("V2", slice(0, 200), np.nan),
 }
 

@@ -1,0 +1,68 @@
+"""Where the heart beats are in a window, by all leads together, and how alike they are."""
+
+from dataclasses import dataclass
+from typing import Final
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.signal import find_peaks
+
+from ecg.bands import THIN_FS, THIN_SAMPLES, Bands
+
+REFRACTORY: Final = round(0.25 * THIN_FS)  # samples between two beats at least: 240 a minute
+SMOOTH: Final = np.hanning(13) / np.hanning(13).sum()
+LEAST_RISE: Final = 0.35  # of the way from the middle of the slopes' sum to its peaks, for a beat
+REACH: Final = 12  # samples on either side of a beat that are compared
+SHIFTS: Final = np.arange(-2, 3)  # samples by which a beat may be moved to fit
+ALIKE: Final = 2 / 3  # share of the beats that count for likeness: ectopic ones may differ
+
+
+@dataclass(frozen=True, eq=False)
+class Beats:
+    """The beats of one window.
+
+    Attributes:
+        at: int64 (beats,), where they are, in samples at 100 Hz.
+        contrast: how many times steeper the leads are at the beats than in between; noise has 1 to 2.4.
+        likeness: mean correlation, over all leads at once, of the beats (the most alike two thirds) with their median;
+            0 where there are fewer than two.
+        shown: float64 (12,), the share of each lead's energy at the beats that their median explains.
+        rest: float64 (12,), mV, root mean square of what it does not explain.
+    """
+
+    at: NDArray[np.int64]
+    contrast: float
+    likeness: float
+    shown: NDArray[np.float64]
+    rest: NDArray[np.float64]
+
+
+def find_beats(bands: Bands) -> Beats:
+    """Find the beats of a window: where the leads are steepest together."""
+    slope = np.abs(np.gradient(bands.qrs, axis=1))
+    steep = np.partition(slope, -THIN_SAMPLES // 50, axis=1)[:, -THIN_SAMPLES // 50, None]
+    together = np.convolve(np.minimum(slope / (steep + 1e-3), 3).sum(axis=0), SMOOTH, "same")
+    middle, high = np.quantile(together, (0.5, 0.98))
+    peaks, _ = find_peaks(together, distance=REFRACTORY, height=middle + LEAST_RISE * (high - middle))
+    contrast = float(high / middle) if middle > 0 else 0.0
+    reach = REACH - SHIFTS[0]
+    whole = peaks[(peaks >= reach) & (peaks < THIN_SAMPLES - reach)]
+    if len(whole) < 2:
+        none = np.zeros(len(bands.qrs))
+        return Beats(peaks, contrast, 0.0, none, none)
+    likeness, fitted = _fitted(bands.qrs, whole)
+    rest = fitted - np.median(fitted, axis=0)
+    energy, left = ((each**2).mean(axis=(0, 2)) for each in (fitted, rest))
+    return Beats(peaks, contrast, likeness, 1 - left / np.maximum(energy, 1e-12), np.sqrt(left))
+
+
+def _fitted(qrs: NDArray[np.float32], peaks: NDArray[np.int64]) -> tuple[float, NDArray[np.float64]]:
+    """Return the likeness of the beats, and (beats, 12, samples), each moved to where it fits their median best."""
+    around = np.arange(-REACH, REACH + 1)
+    moved = qrs[:, peaks[:, None, None] + SHIFTS[:, None] + around].transpose(1, 2, 0, 3).astype(np.float64)
+    middle = np.median(moved[:, -SHIFTS[0]], axis=0)
+    lengths = np.sqrt((moved**2).sum(axis=(2, 3)) * (middle**2).sum())
+    fit = (moved * middle).sum(axis=(2, 3)) / np.maximum(lengths, 1e-12)
+    best = fit.argmax(axis=1)
+    alike = np.sort(fit.max(axis=1))[-max(round(ALIKE * len(peaks)), 2) :]
+    return float(alike.mean()), moved[np.arange(len(peaks)), best]

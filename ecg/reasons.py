@@ -1,0 +1,76 @@
+"""Every reason why no model reads a recording, by its code: what it means, and what the sender can do."""
+
+from dataclasses import dataclass
+from typing import Final
+
+
+@dataclass(frozen=True)
+class Reason:
+    """What a code of an abstention means, and what whoever sent the ECG can do about it."""
+
+    meaning: str
+    remedy: str
+
+
+_AGAIN: Final = "Check the electrode, its contact and its cable, and record again."
+_PLACES: Final = "Record with the electrodes at the standard places: limb leads at the limbs, V1 to V6."
+
+REASONS: Final[dict[str, Reason]] = {
+    "age-below-limit": Reason(
+        "The patient is younger than the models' youngest: 18 years.",
+        "Nothing, if the age is right: no model here reads children. Else correct birth date or age, and send again.",
+    ),
+    "placement-right": Reason("Chest electrodes were placed on the right side, such as V4R.", _PLACES),
+    "placement-posterior": Reason("Chest electrodes were placed on the back, V7 to V9.", _PLACES),
+    "placement-easi": Reason("The twelve leads were derived from the EASI electrodes.", _PLACES),
+    "placement-mason-likar": Reason("The limb electrodes were placed on the trunk (Mason-Likar).", _PLACES),
+    "placement-frank": Reason("The leads are those of Frank, or were derived from them.", _PLACES),
+    "placement": Reason("The electrodes were placed in another way that is not standard.", _PLACES),
+    "paced": Reason(
+        "Spikes of a pacemaker were seen, or the recorder states one.",
+        "Nothing, if it is so: no model here reads paced rhythms. A physician reads it.",
+    ),
+    "digitised": Reason(
+        "The signal was recovered from a page, and no model reads pages.", "Send the ECG as the recorder exports it."
+    ),
+    "too-long": Reason("It is longer than 60 s.", "Send the stretch of interest, 10 s of it or more."),
+    "too-short": Reason("It is shorter than 9.5 s.", "Record 10 s."),
+    "sampling-too-low": Reason(
+        "Its sampling frequency is below 100 Hz.", "Export it at the recorder's own rate, 500 Hz or more."
+    ),
+    "high-pass-too-high": Reason(
+        "Its high-pass filter lies above 0.67 Hz, which changes the ST segment.",
+        "Set the recorder to diagnostic mode: 0.05 Hz, or 0.67 Hz without phase distortion.",
+    ),
+    "low-pass-too-low": Reason(
+        "Its low-pass filter lies below 40 Hz, which rounds QRS complexes.",
+        "Set the recorder to diagnostic mode: 150 Hz.",
+    ),
+    "leads-missing": Reason(
+        "A lead that the model needs is not there, or is known for less than 95 % of 10 s.",
+        "Send all leads; a limb lead is derived where two others are there. Names must be standard ones.",
+    ),
+    "lead-flat": Reason("A lead is constant within 0.01 mV.", _AGAIN),
+    "lead-saturated": Reason(
+        "A lead stands at a rail of the recorder: the same highest or lowest value, again and again or for long.",
+        "Wait until the baseline has settled, check contact and gain, and record again.",
+    ),
+    "lead-off": Reason(
+        "A lead is constant for 2 s or longer, or shows something else instead of the beats that other leads show.",
+        _AGAIN,
+    ),
+    "noise-wander": Reason(
+        "The baseline of a lead wanders by more than 5 mV.", "Let the patient lie still, check contacts, record again."
+    ),
+    "noise-muscle": Reason(
+        "Noise of muscle in a lead is above 0.12 mV.", "Let the patient relax and keep warm, and record again."
+    ),
+    "noise-mains": Reason(
+        "Mains interference in a lead is above 0.5 mV.", "Keep mains cables away, check the earth, record again."
+    ),
+    "no-beats": Reason(
+        "No heart beats stand out of the noise.",
+        "Look at the patient first: this may be asystole or fibrillation. Else check all electrodes, record again.",
+    ),
+    "withdrawn": Reason("The report was withdrawn.", "Nothing: its notice says why."),
+}
