@@ -28,9 +28,10 @@ from ecg.reading import Reading
 from ecg.report import Report, report_id
 from models.network import WEIGHTS, load, use_threads
 from models.router import CardRouter
-from service.drawing.pages import Content, draw_pages
+from service.drawing.pages import draw_pages
 from service.drawing.paper import Papers
 from service.drawing.pictures import pictures
+from service.drawing.sheets import Content
 from service.pipeline import interpret
 from service.release import RELEASE
 from service.sentences import sentences

@@ -2,7 +2,7 @@
 
 import json
 from collections.abc import Mapping
-from dataclasses import asdict
+from dataclasses import asdict, dataclass
 from datetime import datetime
 from typing import Any, Final
 from uuid import UUID
@@ -22,6 +22,17 @@ PDF: Final = "report.pdf"
 def picture_name(name: str) -> str:
     """Return the file name of a picture."""
     return f"{name}.png"
+
+
+@dataclass(frozen=True)
+class Told:
+    """What a kept report told, without the recording that it was made of."""
+
+    version: int
+    status: str
+    sentences: tuple[Sentence, ...]
+    prediction: Prediction
+    measurements: Measurements
 
 
 def archived(report: Report) -> bytes:
@@ -52,6 +63,12 @@ def archived(report: Report) -> bytes:
     return (json.dumps(kept, indent=1, ensure_ascii=False) + "\n").encode()
 
 
+def told(archive: bytes) -> Told:
+    """Return what the archived report told."""
+    kept = json.loads(archive)
+    return Told(kept["version"], kept["status"], _sentences(kept), _prediction(kept), _measurements(kept))
+
+
 def restored(files: Mapping[str, bytes], recording: Recording) -> Report:
     """Return the report that was archived, of the recording it was made of. Its maps are pictures by now."""
     kept = json.loads(files[ARCHIVE])
@@ -63,7 +80,7 @@ def restored(files: Mapping[str, bytes], recording: Recording) -> Report:
         release=kept["release"],
         recording=recording,
         reading=Reading(windows, quality, _prediction(kept), measurements=_measurements(kept)),
-        sentences=tuple(Sentence(each["text"], tuple(each["about"])) for each in kept["sentences"]),
+        sentences=_sentences(kept),
         pictures=tuple(Picture(png=files[picture_name(each["name"])], **each) for each in kept["pictures"]),
         pdf=files[PDF],
         issued=datetime.fromisoformat(kept["issued"]),
@@ -95,6 +112,10 @@ def _score(code: str, probability: float, threshold: float, *points: list[float]
 
 def _point(point: OperatingPoint | None) -> tuple[float, float, float] | None:
     return (point.probability, point.sensitivity, point.specificity) if point else None
+
+
+def _sentences(kept: dict[str, Any]) -> tuple[Sentence, ...]:
+    return tuple(Sentence(each["text"], tuple(each["about"])) for each in kept["sentences"])
 
 
 def _measurements(kept: dict[str, Any]) -> Measurements:

@@ -9,16 +9,24 @@ from ecg.reading import Reading
 from ecg.recording import Recording
 from ecg.report import Amendment, Report
 from service.compose import compose
+from service.style import DEFAULT, Style
 
 
-def interpret(recording: Recording, *, router: Router, issued: datetime, amendment: Amendment | None = None) -> Report:
+def interpret(
+    recording: Recording,
+    *,
+    router: Router,
+    issued: datetime,
+    amendment: Amendment | None = None,
+    style: Style = DEFAULT,
+) -> Report:
     """Read one recording and report on it, or amend the report on it. Does no I/O, reads no clock.
 
-    The same recording, models, `issued` and amendment give the same report, byte for byte.
+    The same recording, models, `issued`, amendment and style give the same report, byte for byte.
     """
     windows = canonicalise(recording.waveform)  # one or more windows of 10 s
     quality = assess(windows, recording.waveform)  # NumPy and SciPy, independent of the networks
     arm = router.route(windows, recording, quality)  # a model and why, or an abstention and why
     prediction = arm.predict(windows, quality)
     explanations = arm.explain(windows, prediction)  # for findings at or above their threshold
-    return compose(recording, Reading(windows, quality, prediction, explanations), issued, amendment)
+    return compose(recording, Reading(windows, quality, prediction, explanations), issued, amendment, style)

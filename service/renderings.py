@@ -1,6 +1,7 @@
 """A report in all the forms that leave the service: PDF, FHIR Bundle, JSON, PNG."""
 
 import json
+from dataclasses import asdict
 from typing import Any
 
 from adapters.fhir.bundle import encode
@@ -13,18 +14,20 @@ from ecg.reading import Prediction
 from ecg.recording import Recording
 from ecg.report import Picture, Report
 from service.archive import PDF, picture_name
+from service.bands import band
+from service.style import DEFAULT, BandScheme, Style
 
 BUNDLE = "bundle.json"
 SUMMARY = "report.json"
 
 
-def renderings(report: Report, settings: FhirSettings) -> dict[str, bytes]:
-    """Return file name and bytes of each rendering."""
-    files = {PDF: report.pdf, BUNDLE: encode(report, settings), SUMMARY: _json(summary(report))}
+def renderings(report: Report, settings: FhirSettings, style: Style = DEFAULT) -> dict[str, bytes]:
+    """Return file name and bytes of each rendering; of the style only the bands are asked."""
+    files = {PDF: report.pdf, BUNDLE: encode(report, settings), SUMMARY: _json(summary(report, style.bands))}
     return files | {picture_name(picture.name): picture.png for picture in report.pictures}
 
 
-def summary(report: Report) -> dict[str, Any]:
+def summary(report: Report, bands: BandScheme = "card") -> dict[str, Any]:
     """Return what a client needs to know of a report, as plain data. It names no patient."""
     prediction = report.reading.prediction
     return {
@@ -37,7 +40,7 @@ def summary(report: Report) -> dict[str, Any]:
         "sentences": [{"text": each.text, "about": list(each.about)} for each in report.sentences],
         "recording": _recording(report.recording),
         "quality": _quality(report.reading.quality),
-        "prediction": _prediction(prediction),
+        "prediction": _prediction(prediction, bands),
         "measurements": [] if report.withdrawn else [_measurement(each) for each in report.reading.measurements.values],
         "explanations": [_explanation(each) for each in report.pictures if each.method],
         "window": {
@@ -80,7 +83,7 @@ def _quality(quality: Quality) -> list[dict[str, Any]]:
     ]
 
 
-def _prediction(prediction: Prediction) -> dict[str, Any]:
+def _prediction(prediction: Prediction, bands: BandScheme) -> dict[str, Any]:
     choice = prediction.choice
     said: dict[str, Any] = {
         "why": choice.why,
@@ -96,6 +99,7 @@ def _prediction(prediction: Prediction) -> dict[str, Any]:
     if prediction.model is not None:
         model = prediction.model
         said["model"] = {"name": model.name, "version": model.version, "card_sha256": model.digest}
+        said["bands"] = bands
         said["scores"] = [
             {
                 "finding": each.finding.code,
@@ -104,6 +108,9 @@ def _prediction(prediction: Prediction) -> dict[str, Any]:
                 "threshold": issued_score(each)[1],
                 "reached": each.reached,
                 "asserted": each.asserted,
+                "band": band(each, bands),
+                "at_threshold": each.at_threshold and asdict(each.at_threshold),
+                "sensitive": each.sensitive and asdict(each.sensitive),
             }
             for each in prediction.scores
         ]

@@ -1,17 +1,21 @@
 """What a report says in words. Every sentence stands on a value that was measured, and names it."""
 
+from collections.abc import Iterator
 from datetime import datetime
 from typing import Final
 
+from adapters.figures import DECIMALS, issued
+from ecg.leads import LEADS
+from ecg.measurement import RATIO, Measurement, Measurements
 from ecg.reading import Reading, Score
 from ecg.recording import Recording
 from ecg.report import REASONS, Sentence
+from service.bands import Band, band
+from service.style import DEFAULT, Style
+from service.wording import ENGLISH, Texts, texts
 
-PRELIMINARY: Final = "Preliminary: unverified until a physician has signed."
-RESEARCH: Final = "Not a cleared medical device: for research and evaluation only."
-LIMITS: Final = "It cannot tell acute from old infarction. A negative result does not exclude acute coronary syndrome."
-MARKS: Final = (PRELIMINARY, RESEARCH, LIMITS)
-SHORT_MARK: Final = f"{PRELIMINARY} {RESEARCH}"
+# What is said in a sentence of its own, in this order; the rest stands in the tables.
+SAID: Final = ("heart-rate", "rr-variation", "pr", "qrs", "qt", "qtc-bazett", "qtc-fridericia", "axis-qrs")
 
 
 def percent(probability: float) -> str:
@@ -19,67 +23,124 @@ def percent(probability: float) -> str:
     return f"{min(max(100 * probability, 0.1), 99.9):.1f} %"
 
 
-def sentences(recording: Recording, reading: Reading, version: int = 1) -> tuple[Sentence, ...]:
-    """Return the impression, then what limits it, then the marks that every rendering carries."""
-    marks = (Sentence(mark) for mark in MARKS)
-    return (*_amendment(version), *_impression(reading), *_limits(recording, reading), *marks)
+def written(measurement: Measurement) -> str | None:
+    """Write the value of a measurement as every rendering has it, a ratio in percent; None where it is absent."""
+    if measurement.value is None:
+        return None
+    value, digits = issued(measurement), DECIMALS[measurement.unit]
+    text = f"{100 * value:.{digits - 2}f}" if measurement.unit == RATIO else f"{value:.{digits}f}"
+    return text.replace("-", "\N{MINUS SIGN}")
 
 
-def withdrawal(former: int, at: datetime, reason: str) -> tuple[Sentence, ...]:
+def sentences(recording: Recording, reading: Reading, version: int = 1, style: Style = DEFAULT) -> tuple[Sentence, ...]:
+    """Return the impression, what was measured, what limits both, then the marks that every rendering carries."""
+    words = texts(style.language)
+    return (
+        *_amendment(words, version),
+        *_experimental(words, recording),
+        *_impression(words, reading, style),
+        *_measured(words, reading.measurements),
+        *_absent(words, reading.measurements),
+        *_limits(words, recording, reading),
+        *map(Sentence, words.marks),
+    )
+
+
+def withdrawal(former: int, at: datetime, reason: str, language: str = ENGLISH) -> tuple[Sentence, ...]:
     """Say that a report was withdrawn after its version `former`, when and why, then the marks."""
     if reason not in REASONS:
         raise ValueError("a report is withdrawn for one of the reasons")
-    when = at.isoformat(sep=" ", timespec="seconds")
-    said = f"This report was WITHDRAWN on {when}: {REASONS[reason]} [{reason}]."
-    earlier = "Version 1 must" if former == 1 else f"Versions 1 to {former} must"
-    return (Sentence(said, (f"withdrawal:{reason}",)), Sentence(f"{earlier} not be used."), *map(Sentence, MARKS))
+    words, when = texts(language), at.isoformat(sep=" ", timespec="seconds")
+    said = words("withdrawal.withdrawn", when=when, reason=words(f"withdrawal.{reason}"), code=reason)
+    earlier = words(f"withdrawal.{'only' if former == 1 else 'earlier'}", former=former)
+    return (Sentence(said, (f"withdrawal:{reason}",)), Sentence(earlier, ("version",)), *map(Sentence, words.marks))
 
 
-def _amendment(version: int) -> tuple[Sentence, ...]:
-    if version == 1:
-        return ()
-    return (
-        Sentence(f"Amended: this is version {version} of the report; it replaces every earlier one.", ("version",)),
-    )
+def tabled(sentence: Sentence, measurements: Measurements) -> bool:
+    """Say whether a sentence gives nothing but what the tables of measurements show, or why they do not."""
+    absent = {each.id for each in measurements.values if each.absent}
+    shown = absent | {f"measurement:{code}" for code in SAID}
+    return bool(sentence.about) and shown.issuperset(sentence.about)
 
 
-def _impression(reading: Reading) -> tuple[Sentence, ...]:
+def _amendment(words: Texts, version: int) -> Iterator[Sentence]:
+    if version > 1:
+        yield Sentence(words("version.amended", version=version), ("version",))
+
+
+def _experimental(words: Texts, recording: Recording) -> Iterator[Sentence]:
+    if recording.provenance.digitised:
+        yield Sentence(words("research.digitised"), ("digitised",))
+
+
+def _impression(words: Texts, reading: Reading, style: Style) -> Iterator[Sentence]:
     prediction = reading.prediction
     if prediction.abstention is not None:
         why = prediction.abstention
-        return (Sentence(f"No model read this recording: {why.reason} [{why.code}]", (f"abstention:{why.code}",)),)
-    asserted = prediction.asserted
-    if not asserted:
-        return (
-            Sentence(
-                "None of the findings looked for reached its threshold. This excludes no disease.",
-                tuple(f"score:{each.finding.code}" for each in prediction.scores if each.finding.asserted),
-            ),
-        )
-    return tuple(_asserted(score) for score in asserted)
+        text = words("impression.abstained", reason=why.reason, code=why.code)
+        yield Sentence(text, (f"abstention:{why.code}",))
+        return
+    yield from (_asserted(words, score) for score in prediction.asserted)
+    looked_for = [each for each in prediction.scores if each.finding.asserted]
+    if not prediction.asserted:
+        yield Sentence(words("impression.none"), tuple(_id(each) for each in looked_for))
+    for colour in ("red", "amber"):
+        yield from _below(words, [each for each in looked_for if band(each, style.bands) == colour], colour)
 
 
-def _asserted(score: Score) -> Sentence:
-    text = (
-        f"Pattern of {score.finding.name}: probability {percent(score.probability)} "
-        f"(threshold {percent(score.threshold)})."
+def _asserted(words: Texts, score: Score) -> Sentence:
+    text = words(
+        "impression.asserted",
+        name=words.name(score.finding),
+        probability=percent(score.probability),
+        threshold=percent(score.threshold),
     )
-    return Sentence(text, (f"score:{score.finding.code}", f"finding:{score.finding.code}"))
+    return Sentence(text, (_id(score), f"finding:{score.finding.code}"))
 
 
-def _limits(recording: Recording, reading: Reading) -> tuple[Sentence, ...]:
-    said: list[Sentence] = []
+def _below(words: Texts, scores: list[Score], colour: Band) -> Iterator[Sentence]:
+    """Name those scores of a band that did not reach their thresholds."""
+    below = [each for each in scores if not each.reached]
+    if below:
+        named = ", ".join(f"{words.name(each.finding)} {percent(each.probability)}" for each in below)
+        yield Sentence(words(f"impression.{colour}", scores=named), tuple(map(_id, below)))
+
+
+def _id(score: Score) -> str:
+    return f"score:{score.finding.code}"
+
+
+def _measured(words: Texts, measurements: Measurements) -> Iterator[Sentence]:
+    for code in SAID:
+        found = measurements.get(code)
+        if found is not None and (value := written(found)) is not None:
+            yield Sentence(words(f"measured.{code}", value=value), (found.id,))
+
+
+def _absent(words: Texts, measurements: Measurements) -> Iterator[Sentence]:
+    """Say what was looked for and not measured: a sentence for each reason."""
+    absent = [each for each in measurements.values if each.absent]
+    for reason in dict.fromkeys(each.absent or "" for each in absent):
+        these = [each for each in absent if each.absent == reason]
+        why = words.find(f"absent.{reason}") or reason.replace("-", " ")
+        text = words("absent.sentence", names="; ".join(_names(words, these)), why=why, code=reason)
+        yield Sentence(text, tuple(each.id for each in these))
+
+
+def _names(words: Texts, measurements: list[Measurement]) -> Iterator[str]:
+    """Name each kind of measurement once, with its leads unless it is of all twelve."""
+    for code in dict.fromkeys(each.code for each in measurements):
+        leads = [each.lead for each in measurements if each.code == code and each.lead]
+        where = f" {', '.join(leads)}" if 0 < len(leads) < len(LEADS) else ""
+        yield words(f"measurement.{code}") + where
+
+
+def _limits(words: Texts, recording: Recording, reading: Reading) -> Iterator[Sentence]:
+    shown = reading.shown
     if len(reading.windows) > 1:
-        shown = reading.shown
-        said.append(
-            Sentence(
-                f"The recording has {recording.waveform.seconds:.0f} s. Scores are medians over its windows of 10 s; "
-                f"shown is the one that begins at {shown.start:g} s.",
-                ("window",),
-            )
-        )
-    if reading.shown.derived:
-        said.append(Sentence(f"Derived from other leads: {', '.join(reading.shown.derived)}.", ("derived",)))
+        seconds = f"{recording.waveform.seconds:.0f}"
+        yield Sentence(words("limits.windows", seconds=seconds, start=f"{shown.start:g}"), ("window",))
+    if shown.derived:
+        yield Sentence(words("limits.derived", leads=", ".join(shown.derived)), ("derived",))
     if recording.age is None and reading.prediction.abstention is None:
-        said.append(Sentence("The patient's age is not known: the model's age limit could not be checked.", ("age",)))
-    return tuple(said)
+        yield Sentence(words("limits.age"), ("age",))

@@ -15,6 +15,8 @@ from pydantic_settings import BaseSettings, InitSettingsSource, SettingsConfigDi
 from pydantic_settings.sources import PydanticBaseSettingsSource
 
 from ecg.errors import SetupError
+from service.style import BandScheme, LayoutName, PageSize, Style
+from service.wording import ENGLISH, texts
 
 PREFIX: Final = "TWELVELEAD_"
 CONFIG: Final = f"{PREFIX}CONFIG"
@@ -42,6 +44,10 @@ def _known_zone(name: str) -> str:
         return ZoneInfo(name).key if name else name
     except (LookupError, OSError) as error:
         raise ValueError("no time zone of that name is known") from error
+
+
+def _known_language(language: str) -> str:
+    return texts(language).language
 
 
 class Settings(BaseSettings):
@@ -90,6 +96,17 @@ class Settings(BaseSettings):
     patient_systems: dict[str, str] = Field(
         default={},
         description='FHIR identifier system of each issuer of patient ids, as JSON: {"HOSPITAL": "urn:oid:1.2.3"}.',
+    )
+    report_layout: LayoutName = Field(
+        default="3x4+1", description="Printed format of the ECG in reports: 3x4+1, 6x2 or 12x1."
+    )
+    report_paper: PageSize = Field(default="A4", description="Size of a report's pages: A4 or Letter, landscape.")
+    report_bands: BandScheme = Field(
+        default="card",
+        description="Where the bands of a score lie: card (each finding's operating points) or published (0.3, 0.6).",
+    )
+    report_language: Annotated[str, AfterValidator(_known_language)] = Field(
+        default=ENGLISH, description="Language of reports, by its file in service/texts."
     )
     threads: int = Field(default=1, ge=1, le=64, description="Threads that the network may use for one ECG.")
     max_payload_mb: int = Field(default=64, ge=1, le=1024, description="Largest payload that is taken, in MB.")
@@ -197,6 +214,11 @@ class Settings(BaseSettings):
             return json.loads(value) if isinstance(value, str) else value
         except ValueError as error:
             raise ValueError("not the JSON that it must be") from error
+
+    @property
+    def style(self) -> Style:
+        """How reports look and read."""
+        return Style(self.report_layout, self.report_paper, self.report_bands, self.report_language)
 
     @property
     def guarded(self) -> bool:

@@ -52,7 +52,7 @@ class Version:
 
 def made_with(models: str, settings: Settings) -> str:
     """Return the digest of what a report is made with: models (by their digest), release, settings that show in it."""
-    shown = [models, RELEASE, settings.site_zone, sorted(settings.patient_systems.items())]
+    shown = [models, RELEASE, settings.site_zone, sorted(settings.patient_systems.items()), settings.style.settings]
     return hashlib.sha256(json.dumps(shown).encode()).hexdigest()
 
 

@@ -83,7 +83,8 @@ class Workshop:
             with watch.stage("read"):
                 recording = self._recording(job)
             with watch.stage("interpret"):
-                report = interpret(recording, router=self.router, issued=job.accepted_at)
+                style = self.settings.style
+                report = interpret(recording, router=self.router, issued=job.accepted_at, style=style)
             held = self._kept(report, watch, partial(self.jobs.holding, job_id, report.id))
         except Exception as error:
             self.jobs.failing(job_id, code_of(error), final=self._failed(error, watch, last=last))
@@ -127,13 +128,14 @@ class Workshop:
             log.info("withdrawn" if report.withdrawn else "amended", extra={"seconds": watch.seconds, **routed})
 
     def _next(self, version: Version, recording: Recording) -> Report:
+        style = self.settings.style
         if version.reason is None:
-            amendment = Amendment(version.report_id, version.version)
-            return interpret(recording, router=self.router, issued=version.requested_at, amendment=amendment)
+            amendment, at = Amendment(version.report_id, version.version), version.requested_at
+            return interpret(recording, router=self.router, issued=at, amendment=amendment, style=style)
         known = self.versions.versions(version.report_id)
         former = max(each.version for each in known if each.state == "done" and each.version < version.version)
         held = restored(self.store.files(version.report_id, former), recording)
-        return withdraw(held, version.version, version.requested_at, version.reason)
+        return withdraw(held, version.version, version.requested_at, version.reason, style)
 
     def _kept(self, report: Report, watch: Stopwatch, holding: Callable[[], bool]) -> list[Indexed] | None:
         """Keep a report once it is recorded that the store is `holding` it; return what is to be listed of it.
@@ -141,7 +143,7 @@ class Workshop:
         None: it is not waited for any more, and not kept.
         """
         with watch.stage("render"):
-            files = renderings(report, FhirSettings(self.settings.patient_systems))
+            files = renderings(report, FhirSettings(self.settings.patient_systems), self.settings.style)
         with watch.stage("store"):
             if not holding():
                 return None

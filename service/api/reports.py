@@ -2,16 +2,17 @@
 
 from collections.abc import Callable, Sequence
 from http import HTTPStatus
-from typing import Any, Final
+from typing import Annotated, Any, Final, Literal
 from uuid import UUID
 
-from fastapi import APIRouter, Request
+from fastapi import APIRouter, Query, Request
 from fastapi.responses import JSONResponse, Response
 
 from ecg.recording import PRIORITIES
 from service.api.problems import problem
 from service.api.receiving import DECLARED, ERASED, take
 from service.archive import PDF
+from service.explaining import explained
 from service.intake import Accepted, Intake
 from service.jobs import Job
 from service.renderings import BUNDLE, SUMMARY
@@ -60,6 +61,17 @@ def routes(intake: Intake, draining: Callable[[], bool]) -> APIRouter:
     def report(request: Request, report_id: UUID) -> Response:
         """The report as JSON."""
         return _file(request, intake, report_id, SUMMARY)
+
+    @router.get("/reports/{report_id}/explanation")
+    def explanation(
+        report_id: UUID, audience: Annotated[Literal["clinician", "patient"], Query(alias="for")] = "clinician"
+    ) -> Response:
+        """The report in sentences: with the ids of the values behind them, or a draft in a patient's words.
+
+        A patient's text is for a physician to hand over who has signed the report; it is in none of its renderings.
+        """
+        said = explained(intake.store, report_id, audience, intake.settings.report_language)
+        return JSONResponse({"for": audience, "sentences": [{"text": e.text, "about": list(e.about)} for e in said]})
 
     @router.get("/reports/{report_id}/{name}")
     def rendering(request: Request, report_id: UUID, name: str) -> Response:

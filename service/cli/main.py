@@ -49,13 +49,16 @@ def read(
             metavar="NAME=VALUE", help="What the file leaves open: fs=500, unit=uV, leads=I,II,...; repeat it."
         ),
     ] = None,
+    layout: Annotated[
+        str | None, typer.Option(help="Printed format of the ECG: 3x4+1, 6x2 or 12x1. [TWELVELEAD_REPORT_LAYOUT]")
+    ] = None,
 ) -> None:
     """Read an ECG and write its report; a report for each, where it holds several."""
     at = _time(issued) if issued else datetime.now(UTC)
     from service.cli.read import declared, read_files
 
     with errors_told():
-        read_files(files, out, at, declared(declare or []))
+        read_files(files, out, at, declared(declare or []), {"report_layout": layout} if layout else {})
 
 
 @app.command()

@@ -1,6 +1,6 @@
 """`twelvelead read`: one file in, its report as files and as a summary on the terminal."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from datetime import datetime
 from glob import escape
 from pathlib import Path
@@ -27,24 +27,28 @@ BAR: Final = 16  # characters
 HEADER: Final = ".hea"  # WFDB: it names its signal files, which lie beside it
 
 
-def read_files(files: Sequence[Path], out: Path, issued: datetime, declared: Declared) -> None:
+def read_files(
+    files: Sequence[Path], out: Path, issued: datetime, declared: Declared, chosen: Mapping[str, str]
+) -> None:
     """Read files that belong together, write the renderings of each ECG in them to `out`, and print the summary.
+
+    `chosen` are settings that come before all others.
 
     Raises:
         PayloadError: they cannot be read as ECGs.
         SetupError: settings or models are not in order.
     """
-    settings = load_settings()
+    settings = load_settings(**chosen)
     payload = Payload(gathered(files, settings.max_payload_mb), declared=declared)
     found = [each for inner in unwrapped(payload) for each in recordings(inner, settings)]
     from service.wiring import build_router  # late: a file that is refused need not wait for torch
 
     router = build_router(settings)
     for recording in found:
-        report = interpret(recording, router=router, issued=issued)
+        report = interpret(recording, router=router, issued=issued, style=settings.style)
         directory = out if len(found) == 1 else out / str(report.id)
         directory.mkdir(parents=True, exist_ok=True)
-        for name, data in renderings(report, FhirSettings(settings.patient_systems)).items():
+        for name, data in renderings(report, FhirSettings(settings.patient_systems), settings.style).items():
             (directory / name).write_bytes(data)
         for line in _summary(report, directory):
             typer.echo(line)

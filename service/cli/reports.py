@@ -50,6 +50,21 @@ def list_versions(report_id: UUID) -> None:
             typer.echo(_line(each))
 
 
+@reports_app.command("explain")
+def explain(
+    report_id: UUID,
+    audience: Annotated[str, typer.Option("--for", help="clinician or patient; a patient's text is a draft.")],
+) -> None:
+    """Say what the latest version of a report says: each sentence with its values, or in a patient's words."""
+    from service.explaining import AUDIENCES, explained
+
+    if audience not in AUDIENCES:
+        raise typer.BadParameter(f"--for is one of {', '.join(AUDIENCES)}.")
+    with opened() as service:
+        for each in explained(service.store, report_id, audience, service.settings.report_language):
+            typer.echo(f"{each.text}  [{' '.join(each.about)}]" if each.about and audience != "patient" else each.text)
+
+
 @reports_app.command("amend")
 def amend(
     report_id: UUID,

@@ -1,10 +1,13 @@
-"""Which lead is drawn where and for how long: the printed formats of an ECG."""
+"""Which lead is drawn where and for how long: the printed formats of an ECG, and the sizes of pages."""
 
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from types import MappingProxyType
 from typing import Final
 
 from ecg.canonical import SECONDS
 from ecg.leads import LEADS
+from service.style import LayoutName, PageSize
 
 # The paper of electrocardiography: 25 mm/s, 10 mm/mV, lines each 1 mm and 5 mm. Kligfield et al., Circulation
 # 2007;115:1306.
@@ -28,17 +31,23 @@ class Segment:
 class Layout:
     """A printed format; time runs from left to right through all columns.
 
-    `pitch` is the distance of the rows in mm. Of each `bin` samples only the lowest and the highest are drawn: 1 draws
-    every sample, 5 samples are as wide as the pen. `finest` is the distance of the finest lines in mm: where maps lie
-    along the traces, lines of 1 mm would hide them.
+    `height` is that of the paper in mm, whole squares; the baselines of the first and the last row lie `above` and
+    `below` from its edges, the others at equal distances between them. Of each `bin` samples only the lowest and the
+    highest are drawn: 1 draws every sample, 5 samples are as wide as the pen. `finest` is the distance of the finest
+    lines in mm: where maps lie along the traces, lines of 1 mm would hide them. `pen` is the width of a trace in mm,
+    `label` the size of a lead's name in points.
     """
 
     name: str
     rows: int
-    pitch: float
+    height: float
+    above: float
+    below: float
     segments: tuple[Segment, ...]
     bin: int = 1
     finest: float = 1.0
+    pen: float = 0.26
+    label: float = 9.0
 
     @property
     def width(self) -> float:
@@ -46,13 +55,18 @@ class Layout:
         return PULSE_LANE + SECONDS * MM_PER_SECOND + SQUARE
 
     @property
-    def height(self) -> float:
-        """Of the paper, mm: whole squares."""
-        return -(-self.rows * self.pitch // SQUARE) * SQUARE
+    def pitch(self) -> float:
+        """Distance of the rows, mm."""
+        return (self.height - self.above - self.below) / max(self.rows - 1, 1)
+
+    @property
+    def lift(self) -> float:
+        """Height of a lead's name above its baseline, mm."""
+        return 0.28 * self.height / self.rows
 
     def baseline(self, row: int) -> float:
         """Height of a row's baseline above the paper's lower edge, mm."""
-        return self.height - (row + 0.5) * self.height / self.rows
+        return self.height - self.above - row * self.pitch
 
 
 def _columns(rows: int, columns: int) -> tuple[Segment, ...]:
@@ -63,5 +77,32 @@ def _columns(rows: int, columns: int) -> tuple[Segment, ...]:
     )
 
 
-THREE_BY_FOUR: Final = Layout("3x4+1", 4, 30.0, (*_columns(3, 4), Segment("II", 3, 0.0, float(SECONDS))))
-TWELVE_BY_ONE: Final = Layout("12x1", 12, 12.5, _columns(12, 1), bin=5, finest=SQUARE)
+THREE_BY_FOUR: Final = Layout("3x4+1", 4, 120, 15, 15, (*_columns(3, 4), Segment("II", 3, 0.0, float(SECONDS))))
+SIX_BY_TWO: Final = Layout("6x2", 6, 120, 10, 10, _columns(6, 2))
+# As high as the impression above it allows; a QRS of 1.5 mV in the first row stays on the paper.
+TWELVE_ROWS: Final = Layout("12x1", 12, 130, 15, 10, _columns(12, 1), label=7.5)
+PRINTED: Final[Mapping[LayoutName, Layout]] = MappingProxyType(
+    {"3x4+1": THREE_BY_FOUR, "6x2": SIX_BY_TWO, "12x1": TWELVE_ROWS}
+)
+# Every lead for 10 s, with room for a map along it.
+TWELVE_BY_ONE: Final = Layout("12x1", 12, 150, 6.25, 6.25, _columns(12, 1), bin=5, finest=SQUARE, label=7.5)
+# To be drawn at about half its size below a map: fewer lines and points, a broader pen, larger names.
+SKETCH: Final = replace(THREE_BY_FOUR, name="sketch", bin=8, finest=SQUARE, pen=0.4, label=15.0)
+
+FEW: Final = 6  # leads: so many are drawn in full, a row for each
+
+
+def fitting(layout: Layout, known: Sequence[str]) -> Layout:
+    """Return the format for a window of which only these leads are known: where they are few, each for all 10 s."""
+    if len(known) > FEW:
+        return layout
+    segments = tuple(Segment(lead, row, 0.0, float(SECONDS)) for row, lead in enumerate(known))
+    height = 40 if len(known) == 1 else 120 if len(known) > 3 else 35 * len(known)
+    edge = height / len(known) / 2
+    return Layout("strips", len(known), height, edge, edge, segments)
+
+
+# Width and height of a page on its long side, mm. ISO 216; ANSI/ASME Y14.1.
+PAGES: Final[Mapping[PageSize, tuple[float, float]]] = MappingProxyType(
+    {"A4": (297.0, 210.0), "Letter": (279.4, 215.9)}
+)

@@ -2,36 +2,33 @@
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
-from functools import cache, cached_property
+from functools import cached_property
 from itertools import pairwise
-from pathlib import Path
 from typing import Any, Final
 
-import font_roboto
 import numpy as np
 from numpy.typing import NDArray
 from reportlab.lib.units import mm
-from reportlab.pdfbase import pdfmetrics
-from reportlab.pdfbase.ttfonts import TTFont
 from reportlab.pdfgen.canvas import Canvas
 from reportlab.pdfgen.pathobject import PDFPathObject
 
 from ecg.canonical import FS, CanonicalEcg
 from ecg.leads import LEADS
 from ecg.reading import Explanation
+from service.drawing.fonts import BOLD as BOLD
+from service.drawing.fonts import REGULAR as REGULAR
+from service.drawing.fonts import register_fonts as register_fonts
 from service.drawing.layout import (
     MM_PER_MILLIVOLT,
     MM_PER_SECOND,
     PULSE_LANE,
+    SKETCH,
     SQUARE,
     THREE_BY_FOUR,
     TWELVE_BY_ONE,
     Layout,
     Segment,
 )
-
-REGULAR: Final = "Roboto"
-BOLD: Final = "Roboto-Bold"
 
 Colour = tuple[float, float, float]
 Palette = Callable[[float], Colour]
@@ -40,18 +37,10 @@ THICK_LINE: Final[Colour] = (0.91, 0.62, 0.60)
 INK: Final[Colour] = (0.05, 0.05, 0.10)
 MAP_STEP: Final = 0.04  # seconds (1 mm of paper): the finest stretch that a map is drawn in
 MAP_LEVELS: Final = 16
-PEN_WIDTH: Final = 0.26  # mm
 BAND_WIDTH: Final = 2.2  # mm
 BAND_STEP: Final = 10  # samples (0.5 mm of paper) between the points of a band
 LEAST_SHOWN: Final = 0.1  # of the scale; below, nothing is drawn
-
-
-@cache
-def register_fonts() -> None:
-    """Make the fonts known to reportlab, once in a process: Latin, Greek and Cyrillic, embedded as subsets."""
-    files = Path(font_roboto.__file__).parent / "files"
-    for name in (REGULAR, BOLD):
-        pdfmetrics.registerFont(TTFont(name, files / f"{name if name == BOLD else 'Roboto-Regular'}.ttf"))
+GRAIN: Final = 100  # traces and bands are written in whole hundredths of a point (3.5 um)
 
 
 def strip_colour(relevance: float) -> Colour:
@@ -106,7 +95,7 @@ class Paper:
 
     def draw_traces(self, canvas: Canvas, x: float, y: float) -> None:
         """Draw paper and traces alone: as a form of the document, so that its other pages need only name it."""
-        name = f"paper-{self.layout.rows}"  # a document shows one window
+        name = f"paper-{self.layout.name}-{self.layout.bin}"  # a document shows one window
         if not canvas.hasForm(name):
             canvas.beginForm(name, 0, 0, self.layout.width * mm, self.layout.height * mm)
             self._grid(canvas)
@@ -125,22 +114,33 @@ class Paper:
             canvas.rect(_across(start), 0, _across(end) - _across(start), height, stroke=0, fill=1)
 
     def _bands(self, canvas: Canvas, relevance: NDArray[np.float32]) -> None:
-        paths: dict[int, PDFPathObject] = {}
-        for segment in self.layout.segments:
+        runs: dict[int, list[str]] = {}
+        for segment, points in zip(self.layout.segments, self._band_points, strict=True):
             row, samples = LEADS.index(segment.lead), _samples(segment)
-            height = ((self._foot(segment) + self.gain * self._leads[row]) * mm).tolist()
-            for start, end, level in _steps(relevance[row], samples):
-                if not self.window.mask[row, start:end].all():
-                    continue
-                path = paths.setdefault(level, PDFPathObject())
-                path.moveTo(_across(start), height[start])
-                for at in range(start + BAND_STEP, min(end, samples.stop - BAND_STEP) + 1, BAND_STEP):
-                    path.lineTo(_across(at), height[at])
-        canvas.setLineWidth(BAND_WIDTH * mm)
+            known = np.where(self.window.mask[row], relevance[row], 0)
+            for start, end, level in _steps(known, samples):
+                if self.window.mask[row, start:end].all():
+                    first = (start - samples.start) // BAND_STEP
+                    run = points[first : first + (end - start) // BAND_STEP + 1]
+                    runs.setdefault(level, []).append(f"{run[0]} m {' l '.join(run[1:])} l")
+        canvas.saveState()
+        canvas.scale(1 / GRAIN, 1 / GRAIN)
+        canvas.setLineWidth(BAND_WIDTH * mm * GRAIN)
         canvas.setLineJoin(1)
-        for level, path in sorted(paths.items()):
+        for level, these in sorted(runs.items()):
             canvas.setStrokeColorRGB(*lead_colour(level / MAP_LEVELS))
-            canvas.drawPath(path)
+            canvas.drawPath(PDFPathObject(these))
+        canvas.restoreState()
+
+    @cached_property
+    def _band_points(self) -> tuple[list[str], ...]:
+        """Each BAND_STEP samples a point of each segment's trace, with its end, as it is written."""
+        every = []
+        for segment, height in zip(self.layout.segments, self._heights, strict=True):
+            samples = _samples(segment)
+            at = np.arange(samples.start, samples.stop + 1, BAND_STEP)
+            every.append(_written(_across(at), height[np.minimum(at, samples.stop - 1)]))
+        return tuple(every)
 
     def _grid(self, canvas: Canvas) -> None:
         width, height = self.layout.width, self.layout.height
@@ -157,7 +157,8 @@ class Paper:
         """Before each row: 1 mV for 0.2 s, and the row's gain by its height."""
         canvas.setStrokeColorRGB(*INK)
         canvas.setLineWidth(0.7)
-        for row in range(self.layout.rows):
+        every = 2 if 0 < self.layout.pitch < MM_PER_MILLIVOLT + 2 else 1  # where each would stand on the next one's
+        for row in range(0, self.layout.rows, every):
             foot = self.layout.baseline(row) * mm
             top = foot + self.gain * mm
             path = PDFPathObject()
@@ -170,33 +171,39 @@ class Paper:
         canvas.setStrokeColorRGB(*INK)
         canvas.setFillColorRGB(*INK)
         canvas.setLineJoin(1)
-        canvas.setFont(BOLD, 9 if self.layout.pitch > 20 else 7.5)
-        for segment, path in zip(self.layout.segments, self._lines, strict=True):
-            canvas.setLineWidth(PEN_WIDTH * mm)
-            canvas.drawPath(path)
+        canvas.setFont(BOLD, self.layout.label)
+        for segment, line in zip(self.layout.segments, self._lines, strict=True):
+            if line:
+                canvas.saveState()
+                canvas.scale(1 / GRAIN, 1 / GRAIN)
+                canvas.setLineWidth(self.layout.pen * mm * GRAIN)
+                canvas.drawPath(PDFPathObject([line]))
+                canvas.restoreState()
             x, y = _across(_samples(segment).start), self._foot(segment) * mm
             label = segment.lead + ("*" if segment.lead in self.window.derived else "")
-            canvas.drawString(x + 1.2 * mm, y + 0.28 * self.layout.pitch * mm, label)
+            canvas.drawString(x + 1.2 * mm, y + self.layout.lift * mm, label)
             if segment.start > 0:
                 canvas.setLineWidth(0.5)
                 canvas.lines([(x, y + 4 * mm, x, y + 8 * mm), (x, y - 8 * mm, x, y - 4 * mm)])
 
     @cached_property
-    def _lines(self) -> tuple[PDFPathObject, ...]:
-        """The trace of each segment; the pen is up where nothing is known."""
-        return tuple(self._line(segment) for segment in self.layout.segments)
+    def _lines(self) -> tuple[str, ...]:
+        """The trace of each segment as it is written; the pen is up where nothing is known."""
+        pairs = zip(self.layout.segments, self._heights, strict=True)
+        return tuple(" ".join(self._runs(segment, height)) for segment, height in pairs)
 
-    def _line(self, segment: Segment) -> PDFPathObject:
+    def _runs(self, segment: Segment, height: NDArray[np.float64]) -> Iterator[str]:
         row, samples = LEADS.index(segment.lead), _samples(segment)
-        height = (self._foot(segment) + self.gain * self._leads[row]) * mm
-        path = PDFPathObject()
         for run in _runs(self.window.mask[row, samples], samples.start):
             at = _extremes(height[run], self.layout.bin) + run.start
-            points = zip(_across(at).tolist(), height[at].tolist(), strict=True)
-            path.moveTo(*next(points))
-            for x, y in points:
-                path.lineTo(x, y)
-        return path
+            first, *rest = _written(_across(at), height[at])
+            yield f"{first} m {' l '.join(rest)} l" if rest else f"{first} m {first} l"
+
+    @cached_property
+    def _heights(self) -> tuple[NDArray[np.float64], ...]:
+        """The height of each segment's lead at each sample, (5000,), points above the paper's lower edge."""
+        every = ((segment, LEADS.index(segment.lead)) for segment in self.layout.segments)
+        return tuple((self._foot(segment) + self.gain * self._leads[row]) * mm for segment, row in every)
 
     @cached_property
     def _leads(self) -> NDArray[np.float64]:
@@ -227,6 +234,11 @@ class Papers:
         return Paper(THREE_BY_FOUR, self.window)
 
     @cached_property
+    def sketch(self) -> Paper:
+        """The common print in few lines, to be drawn small."""
+        return Paper(SKETCH, self.window)
+
+    @cached_property
     def full(self) -> Paper:
         """Every lead for 10 s, 12x1."""
         return Paper(TWELVE_BY_ONE, self.window)
@@ -243,6 +255,12 @@ def _samples(segment: Segment) -> slice:
 def _across(sample: NDArray[np.int64] | int) -> Any:
     """Place of a sample from the paper's left edge, in points."""
     return (PULSE_LANE + sample / FS * MM_PER_SECOND) * mm
+
+
+def _written(x: NDArray[np.float64], y: NDArray[np.float64]) -> list[str]:
+    """Write points as PDF does, in whole GRAINs of a point."""
+    rounded = np.rint(np.column_stack([x, y]) * GRAIN).astype(np.int64).tolist()
+    return [f"{across} {up}" for across, up in rounded]
 
 
 def _runs(known: NDArray[np.bool_], offset: int) -> Iterator[slice]:

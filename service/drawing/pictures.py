@@ -15,7 +15,7 @@ from reportlab.pdfgen.canvas import Canvas
 from ecg.reading import Explanation, Reading
 from ecg.report import Picture
 from service.drawing.paper import BOLD, INK, REGULAR, Paper, Papers, draw_scale, register_fonts
-from service.sentences import SHORT_MARK
+from service.wording import texts
 
 DPI: Final = 4 * 25.4  # four pixels a millimetre: the grid falls on whole pixels
 MARGIN: Final = 6.0  # mm
@@ -83,7 +83,7 @@ def _map_page(canvas: Canvas, paper: Paper, explanation: Explanation | None) -> 
     canvas.setFillColorRGB(*INK)
     canvas.setFont(REGULAR, 8)
     canvas.drawRightString((width - MARGIN) * mm, (top + 2.7) * mm, f"25 mm/s   {paper.gain:g} mm/mV")
-    canvas.drawString(MARGIN * mm, 2.5 * mm, SHORT_MARK)
+    canvas.drawString(MARGIN * mm, 2.5 * mm, texts().short_mark)
     canvas.showPage()
 
 

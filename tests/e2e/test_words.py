@@ -25,26 +25,11 @@ from service.intake import recordings
 from service.pipeline import interpret
 from service.settings import Settings
 from tests.conftest import ISSUED
+from tests.golden.conclusions import concluded
 from tests.golden.dicom_files import Who, square_wave, to_bytes, twelve_lead_dataset
 
 ReportOn = Callable[..., Report]
 FilesOf = Callable[[Report], dict[str, bytes]]
-
-CONCLUDES = re.compile(
-    r"\bnormal\b|\bno\s+(\w+\s+){0,2}(infarct|ischa?emi|disease\b|abnormal|signs\b|evidence|finding)|low.risk|rules?\s+out"
-    r"|\bhealthy\b|\bunremarkable\b|\bnegative for\b",
-    re.IGNORECASE,
-)
-SCORE_OF_NORMALITY = re.compile(r"a normal ECG(?= \(NORM\))")
-EXCLUDES = re.compile(r"[^.]*\b(?:excludes no disease|does not exclude)\b[^.]*\.")
-
-
-def concluded(text: str) -> list[str]:
-    """Return what a text concludes; the name of a score, the recorder's own words and what denies are left out."""
-    plain = " ".join(text.split())
-    plain = re.sub(r"\u201c[^\u201d]*\u201d", "", plain)
-    plain = EXCLUDES.sub("", SCORE_OF_NORMALITY.sub("", plain))
-    return [match.group() for match in CONCLUDES.finditer(plain)]
 
 
 def strings(value: Any, path: str = "") -> Iterator[tuple[str, str]]:
@@ -148,7 +133,7 @@ def test_a_withdrawn_report_is_a_notice_and_nothing_else(read_sample: Report, fi
     assert not [name for name in files if name.endswith(".png")] and problems(files["bundle.json"]) == ()
     with pdfplumber.open(io.BytesIO(last.pdf)) as pdf:
         (page,) = pdf.pages
-        assert len(page.curves) == 1 and not page.images, "the frame of the badge: no trace, no picture"
+        assert len(page.curves) == 1 and not page.images, "the badge: no trace, no picture"
     assert withdraw(read_sample, 2, read_sample.issued, "wrong-patient").pdf == last.pdf
 
 
