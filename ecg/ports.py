@@ -60,8 +60,10 @@ class Classifier(Protocol):
     def predict(self, windows: Sequence[CanonicalEcg], quality: Quality, choice: Choice) -> Prediction:
         """Score the usable windows, one after the other, and take the median of each finding."""
 
-    def explain(self, windows: Sequence[CanonicalEcg], prediction: Prediction) -> tuple[Explanation, ...]:
-        """Explain every finding that is asserted, on the window that is shown."""
+    def explain(
+        self, windows: Sequence[CanonicalEcg], prediction: Prediction, *, thorough: bool = False
+    ) -> tuple[Explanation, ...]:
+        """Explain every finding that is asserted, on the window that is shown; thoroughly if it may take seconds."""
 
 
 class Guard(Protocol):
@@ -81,7 +83,9 @@ class Arm(Protocol):
     def predict(self, windows: Sequence[CanonicalEcg], quality: Quality) -> Prediction:
         """Predict with the model chosen, or abstain."""
 
-    def explain(self, windows: Sequence[CanonicalEcg], prediction: Prediction) -> tuple[Explanation, ...]:
+    def explain(
+        self, windows: Sequence[CanonicalEcg], prediction: Prediction, *, thorough: bool = False
+    ) -> tuple[Explanation, ...]:
         """Explain what was predicted; nothing where the arm abstains."""
 
 

@@ -153,26 +153,54 @@ class Prediction:
 
 
 def _excess(score: Score) -> float:
-    return _log_odds(score.probability) - _log_odds(score.threshold)
+    return log_odds(score.probability) - log_odds(score.threshold)
 
 
-def _log_odds(probability: float) -> float:
+def log_odds(probability: float) -> float:
+    """Return the natural logarithm of the odds of a probability; certainty has those of all but 1e-9."""
     certain = min(probability, 1 - 1e-9)
     return float(np.log(certain / (1 - certain)))
 
 
+@dataclass(frozen=True)
+class MapCheck:
+    """What an explanation was put to, and how it did.
+
+    Attributes:
+        name: 'deletion', 'insertion' or 'stability'.
+        value: what was measured.
+        least: what it has to exceed.
+        unit: the unit of both.
+    """
+
+    name: str
+    value: float
+    least: float
+    unit: str
+
+    @property
+    def passed(self) -> bool:
+        """Whether the value exceeds what it has to."""
+        return self.value > self.least
+
+
 @dataclass(frozen=True, eq=False)
 class Explanation:
-    """What a method says the network looked at.
+    """What a method says the network looked at, or that it is withheld.
 
     Attributes:
         finding: which score is explained.
         method: the method's true name.
-        relevance: float32 on the canonical time grid: (1, 5000) from a method that knows no leads, (12, 5000) from one
-            that attributes to leads; not negative, scaled so that its largest value is 1; read-only.
+        relevance: float32, read-only, scaled so that its largest size is 1. (1, 5000) on the canonical time grid from a
+            method that knows no leads, (12, 5000) from one that attributes to leads and time, both not negative; (12,)
+            from one that attributes to whole leads: there, a lead that speaks against the finding has a negative one.
+            (0, 5000) where it is withheld: a map that failed a check holds no value that could be drawn.
         peak: what the value 1 stands for.
         unit: the unit of `peak`.
         window: index of the window it belongs to.
+        checks: what it was put to. One that failed means that it is withheld.
+        flips: the leads that, removed together, take the score across its threshold, as few as were found; empty where
+            none were found, or the method does not look for them.
     """
 
     finding: Finding
@@ -181,18 +209,49 @@ class Explanation:
     peak: float
     unit: str
     window: int = 0
+    checks: tuple[MapCheck, ...] = ()
+    flips: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
-        if self.relevance.shape not in {(1, SAMPLES), (len(LEADS), SAMPLES)}:
-            raise ValueError(f"relevance has shape {self.relevance.shape}")
-        if not (np.isfinite(self.relevance).all() and self.relevance.min() >= 0 and self.relevance.max() <= 1 + 1e-6):
-            raise ValueError("relevance must lie between 0 and 1")
+        shape, whole = self.relevance.shape, (len(LEADS),)
+        if shape not in {(0, SAMPLES), (1, SAMPLES), (len(LEADS), SAMPLES), whole}:
+            raise ValueError(f"relevance has shape {shape}")
+        least, most = (float(self.relevance.min()), float(self.relevance.max())) if self.relevance.size else (0.0, 0.0)
+        if not (
+            np.isfinite([least, most]).all() and least >= (-1 - 1e-6 if shape == whole else 0) and most <= 1 + 1e-6
+        ):
+            raise ValueError("relevance must lie between 0 and 1, or -1 and 1 for whole leads")
+        if self.withheld == bool(shape[0]) or not set(self.flips) <= set(LEADS):
+            raise ValueError(f"{self.method}: what failed a check is withheld, and leads are of the twelve")
         self.relevance.setflags(write=False)
 
     @property
+    def id(self) -> str:
+        """By what a sentence names it."""
+        return f"explanation:{self.method}:{self.finding.code}"
+
+    @property
+    def withheld(self) -> bool:
+        """Whether it failed a check and is not shown."""
+        return not all(each.passed for each in self.checks)
+
+    @property
+    def runs_in_time(self) -> bool:
+        """Whether there is a map to draw along the traces."""
+        return self.relevance.ndim == 2 and not self.withheld
+
+    @property
     def knows_leads(self) -> bool:
-        """Whether the map attributes to leads, or only to time."""
+        """Whether it attributes to leads, or only to time."""
         return bool(self.relevance.shape[0] == len(LEADS))
+
+    @property
+    def top_lead(self) -> str | None:
+        """The lead that matters most for the finding; None where leads are not known, or none speaks for it."""
+        if not self.knows_leads:
+            return None
+        by_lead = self.relevance if self.relevance.ndim == 1 else self.relevance.sum(axis=1)
+        return LEADS[int(by_lead.argmax())] if by_lead.max() > 0 else None
 
 
 @dataclass(frozen=True)
@@ -209,3 +268,17 @@ class Reading:
     def shown(self) -> CanonicalEcg:
         """The window that is shown and explained."""
         return self.windows[self.prediction.window]
+
+    @property
+    def maps(self) -> tuple[Explanation, ...]:
+        """The explanations that are drawn along the traces: none that is withheld, none of whole leads."""
+        return tuple(each for each in self.explanations if each.runs_in_time)
+
+    @property
+    def withheld(self) -> tuple[Explanation, ...]:
+        """The explanations that failed a check."""
+        return tuple(each for each in self.explanations if each.withheld)
+
+    def by_lead(self, finding: Finding) -> Explanation | None:
+        """Return what each whole lead matters for a finding; None where nothing tells."""
+        return next((e for e in self.explanations if e.finding == finding and e.relevance.shape == (len(LEADS),)), None)

@@ -10,17 +10,17 @@ import torch
 from numpy.typing import NDArray
 from safetensors import SafetensorError
 from safetensors.torch import load as load_safetensors
-from torch import Tensor, nn
+from torch import Tensor
 
 from ecg.canonical import CanonicalEcg
 from ecg.errors import ModelRefused
-from ecg.findings import Finding
 from ecg.quality import Quality
-from ecg.reading import Abstention, Choice, Explanation, ModelName, Prediction
+from ecg.reading import Abstention, Choice, Explanation, ModelName, Prediction, log_odds
 from ecg.recording import Recording
-from models import explain
 from models.card import WEIGHTS as WEIGHTS
 from models.card import Card, SignedCard, read_card
+from models.explain.reported import Asked, explained
+from models.explain.scorer import Scorer
 from models.limits import first_broken_limit, usable_windows
 from models.nets.paper import PaperCnn, PaperShape
 from models.nets.resnet1d import ResNet1d, ResNet1dShape
@@ -57,8 +57,7 @@ class NetworkClassifier:
         self.card: Card = signed.card
         self.digest: str = signed.digest
         self.name = ModelName(signed.card.name, signed.card.version, signed.digest, signed.card.statements())
-        self._network: nn.Module = network.eval().requires_grad_(False)
-        self._features, self._head = network.features, network.head
+        self._network: Net = network.eval().requires_grad_(False)
         self._prepare = Prepare(Preparation(**signed.card.preparation.model_dump()))
         self._slope = np.array([each.slope for each in signed.card.findings])
         self._intercept = np.array([each.intercept for each in signed.card.findings])
@@ -90,28 +89,25 @@ class NetworkClassifier:
         )
         return Prediction(choice, model=self.name, scores=scores, window=shown)
 
-    def explain(self, windows: Sequence[CanonicalEcg], prediction: Prediction) -> tuple[Explanation, ...]:
-        """Explain every finding that is asserted, on the window that is shown: Grad-CAM, then saliency."""
+    def explain(
+        self, windows: Sequence[CanonicalEcg], prediction: Prediction, *, thorough: bool = False
+    ) -> tuple[Explanation, ...]:
+        """Explain every finding that is asserted, on the window that is shown; see models.explain.reported."""
+        window = windows[prediction.window]
+        return explained(self.scorers(), self.asked(prediction), window, prediction.window, thorough=thorough)
+
+    def asked(self, prediction: Prediction) -> tuple[Asked, ...]:
+        """Return what is to be explained: the findings that are asserted."""
         codes = [each.code for each in self.card.findings]
-        asserted = [score.finding for score in prediction.asserted]
-        if not asserted:
-            return ()
-        outputs = [codes.index(finding.code) for finding in asserted]
-        signal, mask = _tensors([windows[prediction.window]])
-        with torch.inference_mode():
-            features = self._features(self._prepare(signal, mask)).clone()
-        features = torch.tensor(features.numpy())  # leaves inference mode behind
-        maps = [explain.on_canonical_grid(explain.grad_cam(self._head, features, output)) for output in outputs]
-        gradients = explain.saliency(
-            lambda x: self._network(self._prepare(x, mask.expand(len(outputs), -1, -1))), signal, outputs
+        return tuple(
+            Asked(each.finding, codes.index(each.finding.code), log_odds(each.threshold))
+            for each in prediction.asserted
         )
-        made: list[Explanation] = []
-        for finding, cam, gradient in zip(asserted, maps, gradients, strict=True):
-            made.append(_explanation(finding, explain.GRAD_CAM, cam, "logit", prediction.window))
-            made.append(
-                _explanation(finding, explain.SALIENCY, explain.smoothed(gradient), "logit/mV", prediction.window)
-            )
-        return tuple(made)
+
+    def scorers(self) -> tuple[Scorer, ...]:
+        """Return the network as its explanations see it: calibrated log-odds, differentiable."""
+        slope, intercept = (torch.tensor(each, dtype=torch.float32) for each in (self._slope, self._intercept))
+        return (Scorer(self._prepare, self._network, slope, intercept),)
 
 
 def load(card_path: Path) -> NetworkClassifier:
@@ -149,9 +145,3 @@ def use_threads(threads: int) -> None:
 def _tensors(windows: Sequence[CanonicalEcg]) -> tuple[Tensor, Tensor]:
     signal = torch.from_numpy(np.stack([window.signal for window in windows]))
     return signal, torch.from_numpy(np.stack([window.mask for window in windows]))
-
-
-def _explanation(finding: Finding, method: str, relevance: NDArray[np.float32], unit: str, window: int) -> Explanation:
-    peak = float(relevance.max())
-    scaled = relevance / np.float32(peak) if peak > 0 else relevance
-    return Explanation(finding, method, scaled, peak, unit, window)

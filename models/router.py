@@ -26,8 +26,10 @@ class Chosen:
     def predict(self, windows: Sequence[CanonicalEcg], quality: Quality) -> Prediction:
         return self.classifier.predict(windows, quality, self.choice)
 
-    def explain(self, windows: Sequence[CanonicalEcg], prediction: Prediction) -> tuple[Explanation, ...]:
-        return self.classifier.explain(windows, prediction)
+    def explain(
+        self, windows: Sequence[CanonicalEcg], prediction: Prediction, *, thorough: bool = False
+    ) -> tuple[Explanation, ...]:
+        return self.classifier.explain(windows, prediction, thorough=thorough)
 
 
 @dataclass(frozen=True)
@@ -40,7 +42,9 @@ class Abstaining:
     def predict(self, windows: Sequence[CanonicalEcg], quality: Quality) -> Prediction:
         return Prediction(self.choice, abstention=self.abstention)
 
-    def explain(self, windows: Sequence[CanonicalEcg], prediction: Prediction) -> tuple[Explanation, ...]:
+    def explain(
+        self, windows: Sequence[CanonicalEcg], prediction: Prediction, *, thorough: bool = False
+    ) -> tuple[Explanation, ...]:
         return ()
 
 

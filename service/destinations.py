@@ -152,12 +152,11 @@ class Pacs(_Client):
 
 
 class Ehr(_Client):
-    """A FHIR server, R4 or R5, that takes transactions, or single creates."""
+    """A FHIR R4 server that takes transactions, or single creates."""
 
     kind: Literal["ehr"]
     base_url: str
     transaction: bool = True
-    fhir_version: Literal["R4", "R5"] = "R4"
     preliminary: Literal["preliminary", "partial"] | None = None
     number_systems: dict[Literal["encounter", "accession", "placer", "filler"], str] = {}
     ca_file: Path | None = None
@@ -167,14 +166,12 @@ class Ehr(_Client):
         """Build the destination."""
         from adapters.exchange import Wire
         from adapters.fhir.ehr import EhrDestination, EhrSettings
-        from adapters.oauth import SCOPES, SCOPES_R5
+        from adapters.oauth import SCOPES
 
-        fhir = replace(site.fhir, version=self.fhir_version)
-        fhir = replace(fhir, preliminary=self.preliminary) if self.preliminary else fhir
-        scopes = SCOPES_R5 if self.fhir_version == "R5" else SCOPES
+        fhir = replace(site.fhir, preliminary=self.preliminary) if self.preliminary else site.fhir
         wire = Wire(self.connect_seconds, self.answer_seconds, self.ca_file)
         settings = EhrSettings(self.name, self.base_url, fhir, self.number_systems, self.transaction, wire)
-        return EhrDestination(settings, self.tokens(self.base_url, scopes, wire))
+        return EhrDestination(settings, self.tokens(self.base_url, SCOPES, wire))
 
 
 KINDS = TypeAdapter[Folder | Pacs | Ehr](Annotated[Folder | Pacs | Ehr, Field(discriminator="kind")])

@@ -41,6 +41,7 @@ def sentences(recording: Recording, reading: Reading, version: int = 1, style: S
         *_impression(words, reading, style),
         *_measured(words, reading.measurements),
         *_absent(words, reading.measurements),
+        *_explained(words, reading),
         *_limits(words, recording, reading),
         *map(Sentence, words.marks),
     )
@@ -133,6 +134,20 @@ def _names(words: Texts, measurements: list[Measurement]) -> Iterator[str]:
         leads = [each.lead for each in measurements if each.code == code and each.lead]
         where = f" {', '.join(leads)}" if 0 < len(leads) < len(LEADS) else ""
         yield words(f"measurement.{code}") + where
+
+
+def _explained(words: Texts, reading: Reading) -> Iterator[Sentence]:
+    """Say which lead matters most for each finding, which leads flip it, and which maps failed their check."""
+    for score in reading.prediction.asserted:
+        found, name = reading.by_lead(score.finding), words.name(score.finding)
+        if found is not None and found.top_lead is not None:
+            lost = f"{found.peak * float(found.relevance.max()):.2f}"
+            yield Sentence(words("explained.lead", name=name, lead=found.top_lead, lost=lost), (found.id,))
+            if found.flips:
+                yield Sentence(words("explained.flip", leads=" and ".join(found.flips), name=name), (found.id,))
+    if reading.withheld:
+        maps = ", ".join(f"{each.method} of {each.finding.code}" for each in reading.withheld)
+        yield Sentence(words("explained.withheld", maps=maps), tuple(each.id for each in reading.withheld))
 
 
 def _limits(words: Texts, recording: Recording, reading: Reading) -> Iterator[Sentence]:

@@ -230,7 +230,7 @@ def _said(sheets: Sheets) -> Iterator[tuple[str, tuple[str, ...]]]:
     yield words("page.quality"), (_lead_quality(sheets), *recording.provenance.notes)
     if recording.statements:
         yield words("page.statements"), (_quoted(sheets, recording.statements),)
-    if reading.explanations:
+    if reading.maps:
         yield words("page.read-maps"), (words("page.maps-explained"),)
 
 

@@ -20,7 +20,7 @@ GAP: Final = 10.6  # mm between two panels
 def draw_maps(sheets: Sheets) -> None:
     """Draw a panel for each asserted finding that has maps, four to a page."""
     reading = sheets.content.reading
-    explained = {each.finding.code for each in reading.explanations}
+    explained = {each.finding.code for each in reading.maps}
     panels = iter([each for each in reading.prediction.asserted if each.finding.code in explained])
     while these := tuple(islice(panels, PANELS)):
         top = sheets.turn(sheets.words("page.maps"))
@@ -33,7 +33,7 @@ def draw_maps(sheets: Sheets) -> None:
 def _panel(sheets: Sheets, x: float, y: float, score: Score) -> None:
     """Draw the maps of one finding below y, from x on."""
     words, canvas = sheets.words, sheets.canvas
-    maps = [each for each in sheets.content.reading.explanations if each.finding == score.finding]
+    maps = [each for each in sheets.content.reading.maps if each.finding == score.finding]
     paper = sheets.content.papers.sketch
     sheets.ink()
     name = f"{words.name(score.finding)} ({score.finding.code})"

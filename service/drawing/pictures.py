@@ -1,6 +1,7 @@
 """PNG pictures of the ECG and its maps: the same drawing as in the report, without patient data."""
 
 import io
+import re
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -35,13 +36,19 @@ def caption(explanation: Explanation) -> str:
     return f"{explanation.method}, {kind}: {explanation.finding.code}"
 
 
+def slug(method: str) -> str:
+    """Return a method's name as it stands in the names of files: its first words, such as 'grad-cam'."""
+    first = re.split(r"[,(]", method.lower())[0]
+    return "-".join(first.split())
+
+
 def pictures(reading: Reading, papers: Papers) -> tuple[Picture, ...]:
     """Draw the ECG as a PNG, and each map as another.
 
     Paper and traces are rasterised once for each format, and laid over the maps: the same layers as in the report.
     """
     register_fonts()
-    shown: tuple[Explanation | None, ...] = (None, *reading.explanations)
+    shown: tuple[Explanation | None, ...] = (None, *reading.maps)
     used = list(dict.fromkeys(papers.showing(each) for each in shown))
     buffer = io.BytesIO()
     canvas = Canvas(buffer, invariant=True, pageCompression=0)
@@ -60,7 +67,7 @@ def pictures(reading: Reading, papers: Papers) -> tuple[Picture, ...]:
 def _picture(explanation: Explanation | None, image: Image.Image) -> Picture:
     if explanation is None:
         return Picture("ecg", PLAIN, _png(image))
-    name = f"{'saliency' if explanation.knows_leads else 'gradcam'}-{explanation.finding.code}"
+    name = f"{slug(explanation.method)}-{explanation.finding.code}"
     return Picture(name, caption(explanation), _png(image), explanation.finding.code, explanation.method)
 
 

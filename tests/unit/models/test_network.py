@@ -12,12 +12,14 @@ from ecg.canonical import SAMPLES, CanonicalEcg, canonicalise
 from ecg.quality import assess
 from ecg.reading import Choice, Prediction
 from ecg.recording import Waveform
-from models.explain import GRAD_CAM, SALIENCY
+from models.explain.maps import GRAD_CAM, GRADIENT_TIMES_INPUT, SALIENCY
+from models.explain.removal import ABLATION
 from models.network import NetworkClassifier, load, use_threads
 from tests.golden import networks
 from tests.golden.reports import recording, waveform
 
 CHOICE = Choice("test", "0" * 64)
+METHODS = (GRAD_CAM, SALIENCY, GRADIENT_TIMES_INPUT, ABLATION)
 
 
 @pytest.fixture
@@ -104,7 +106,7 @@ def test_only_what_is_asserted_is_explained_and_normality_never(
 ) -> None:
     prediction, found = explained(tmp_path, windows, (0.001, 0.001, 0.999))
     assert [score.reached for score in prediction.scores] == [True, True, False]
-    assert [(each.finding.code, each.method) for each in found] == [("MI", GRAD_CAM), ("MI", SALIENCY)]
+    assert [(each.finding.code, each.method) for each in found] == [("MI", method) for method in METHODS]
     assert {each.window for each in found} == {prediction.window}
 
 
@@ -112,12 +114,26 @@ def test_nothing_asserted_is_nothing_explained(tmp_path: Path, windows: tuple[Ca
     assert explained(tmp_path, windows, (0.001, 0.999, 0.999))[1] == ()
 
 
-def test_grad_cam_knows_no_leads_and_saliency_does(tmp_path: Path, windows: tuple[CanonicalEcg, ...]) -> None:
+def test_grad_cam_knows_no_leads_and_the_others_do(tmp_path: Path, windows: tuple[CanonicalEcg, ...]) -> None:
     _, found = explained(tmp_path, windows, (0.5, 0.001, 0.001))
-    assert len(found) == 4
+    assert len(found) == 8
+    shapes = {GRAD_CAM: (1, SAMPLES), ABLATION: (12,)}
     for each in found:
-        assert each.relevance.shape == ((1, SAMPLES) if each.method == GRAD_CAM else (12, SAMPLES))
-        assert each.relevance.max() == pytest.approx(1) or each.peak == 0
+        assert each.relevance.shape == ((0, SAMPLES) if each.withheld else shapes.get(each.method, (12, SAMPLES)))
+        assert each.withheld or np.abs(each.relevance).max() == pytest.approx(1)
+
+
+def test_lead_ablation_is_the_change_of_the_calibrated_log_odds(
+    tmp_path: Path, windows: tuple[CanonicalEcg, ...]
+) -> None:
+    prediction, found = explained(tmp_path, windows, (0.5, 0.001, 0.999))
+    classifier, shown = load(tmp_path / networks.CARD), windows[prediction.window]
+    ablation = found[-1].relevance * found[-1].peak
+    for row in range(12):
+        left = np.arange(12)[:, None] != row
+        without = classifier.logits([replace(shown, signal=shown.signal * left, mask=shown.mask & left)])[0, 1]
+        # The slope of the card is 0.01.
+        assert ablation[row] == pytest.approx(0.01 * (classifier.logits([shown])[0, 1] - without), abs=1e-5)
 
 
 def test_explaining_twice_gives_the_same_maps(tmp_path: Path, windows: tuple[CanonicalEcg, ...]) -> None:
