@@ -17,6 +17,8 @@ from service.wording import ENGLISH, Texts, texts
 # What is said in a sentence of its own, in this order; the rest stands in the tables.
 SAID: Final = ("heart-rate", "rr-variation", "pr", "qrs", "qt", "qtc-bazett", "qtc-fridericia", "axis-qrs")
 
+NO_SUCH_WAVE: Final = "no-such-wave"  # why a lead without a Q wave has no amplitude of one: it is no failure to measure
+
 
 def percent(probability: float) -> str:
     """Write a probability so that it never rounds to certainty."""
@@ -119,8 +121,8 @@ def _measured(words: Texts, measurements: Measurements) -> Iterator[Sentence]:
 
 
 def _absent(words: Texts, measurements: Measurements) -> Iterator[Sentence]:
-    """Say what was looked for and not measured: a sentence for each reason."""
-    absent = [each for each in measurements.values if each.absent]
+    """Say what was looked for and could not be measured: a sentence for each reason."""
+    absent = [each for each in measurements.values if each.absent not in (None, NO_SUCH_WAVE)]
     for reason in dict.fromkeys(each.absent or "" for each in absent):
         these = [each for each in absent if each.absent == reason]
         why = words.find(f"absent.{reason}") or reason.replace("-", " ")

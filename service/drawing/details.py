@@ -7,11 +7,12 @@ from reportlab.lib.units import mm
 
 from ecg.leads import LEADS
 from ecg.measurement import DEGREE, GLOBAL_UNITS, LEAD_UNITS, Measurement, Measurements
+from ecg.quality import FAULTS
 from ecg.reading import Score
 from ecg.report import Sentence
 from service.bands import band
 from service.drawing.sheets import BANDS, FOOT, GREY, LEADING, PALE, Sheets
-from service.sentences import percent, written
+from service.sentences import NO_SUCH_WAVE, percent, written
 
 MOST_STATEMENTS: Final = 20  # of the recorder
 LONGEST_STATEMENT: Final = 120  # characters
@@ -177,9 +178,14 @@ def _lead_figures(sheets: Sheets, y: float, measurements: Measurements) -> float
         sheets.ink()
         for column, lead in enumerate(LEADS):
             found: Measurement | None = measurements.get(code, lead)
-            said = (written(found) if found else None) or NONE
+            said = (written(found) if found else None) or _dash(sheets, found)
             sheets.text_to(sheets.left + first + (column + 0.8) * pitch, y, said, 8)
     return y - 6.2
+
+
+def _dash(sheets: Sheets, found: Measurement | None) -> str:
+    """Return what stands in the place of a value: that there is no such wave, or a dash."""
+    return sheets.words("page.none-such") if found and found.absent == NO_SUCH_WAVE else NONE
 
 
 def _sections(sheets: Sheets, y: float) -> None:
@@ -223,22 +229,37 @@ def _said(sheets: Sheets) -> Iterator[tuple[str, tuple[str, ...]]]:
     """Yield title and paragraphs of what else is to be told."""
     words, reading, recording = sheets.words, sheets.content.reading, sheets.content.recording
     model = reading.prediction.model
-    yield words("page.why-model"), (reading.prediction.choice.why,)
+    yield words("page.why-model"), tuple(_choice(sheets))
     if model is not None:
         digest = words("page.digest", digest=model.digest)
         yield words("page.about-model", name=model.name, version=model.version), (*model.statements, digest)
-    yield words("page.quality"), (_lead_quality(sheets), *recording.provenance.notes)
+    yield words("page.quality"), (*_quality(sheets), *recording.provenance.notes)
     if recording.statements:
         yield words("page.statements"), (_quoted(sheets, recording.statements),)
     if reading.maps:
         yield words("page.read-maps"), (words("page.maps-explained"),)
 
 
-def _lead_quality(sheets: Sheets) -> str:
+def _choice(sheets: Sheets) -> Iterator[str]:
+    """Yield why this arm read, which ones declined before it, and what the guards measured."""
+    words, choice = sheets.words, sheets.content.reading.prediction.choice
+    yield choice.why
+    if choice.declined:
+        yield words("page.declined", arms=", ".join(f"{each.arm} [{each.code}]" for each in choice.declined))
+    for each in choice.checks:
+        yield words("page.guard", code=each.code, value=f"{each.value:.3g}", limit=f"{each.limit:.3g}")
+
+
+def _quality(sheets: Sheets) -> Iterator[str]:
+    """Yield how much of the window shown is known, what is wrong with its leads, its beats and pacing."""
     reading, words = sheets.content.reading, sheets.words
     window = reading.quality.windows[reading.prediction.window]
-    known = words("page.known", share=f"{100 * min(window.known):.0f}")
-    return f"{known} {words('page.flat', leads=', '.join(window.flat))}" if window.flat else known
+    said = [words("page.known", share=f"{100 * min(window.known):.0f}")]
+    said += [words(f"quality.{code}", leads=", ".join(leads)) for code in FAULTS if (leads := window.faulty(code))]
+    said.append(words("page.beats", count=window.beating.count))
+    if reading.quality.paced is not False:
+        said.append(words("page.paced" if reading.quality.paced else "page.spikes-unknown"))
+    yield " ".join(said)
 
 
 def _quoted(sheets: Sheets, statements: tuple[str, ...]) -> str:

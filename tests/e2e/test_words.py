@@ -6,6 +6,7 @@ import re
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from datetime import date
 from pathlib import Path
 from typing import Any
@@ -15,16 +16,22 @@ import numpy as np
 import pdfplumber
 import pytest
 
+from adapters.dicom.results import encoded
 from adapters.fhir.check import problems
+from ecg.findings import FINDINGS
 from ecg.leads import LEADS
 from ecg.payload import Payload
 from ecg.report import Amendment, Report
 from models.router import CardRouter
-from service.compose import withdraw
+from service.archive import archived, told
+from service.compose import compose, withdraw
 from service.intake import recordings
 from service.pipeline import interpret
+from service.plain_words import for_patient
+from service.sentences import SAID, written
 from service.settings import Settings
 from tests.conftest import ISSUED
+from tests.golden import reports as golden
 from tests.golden.conclusions import concluded
 from tests.golden.dicom_files import Who, square_wave, to_bytes, twelve_lead_dataset
 
@@ -47,6 +54,72 @@ def strings(value: Any, path: str = "") -> Iterator[tuple[str, str]]:
 def pdf_text(report: Report) -> str:
     with pdfplumber.open(io.BytesIO(report.pdf)) as pdf:
         return "\n".join(page.extract_text() for page in pdf.pages)
+
+
+def composed(**made: Any) -> Report:
+    """Return a report with all that it can say of what was made: words, pages, measurements."""
+    plain = golden.measured(golden.report(**made), absent=("pr", "st-j"))
+    return compose(plain.recording, plain.reading, plain.issued)
+
+
+EVERY_FINDING = tuple(code for code, finding in FINDINGS.items() if finding.asserted)
+REPORTS: dict[str, Callable[[], Report]] = {
+    "every finding": lambda: composed(asserted=EVERY_FINDING),
+    "normality alone": lambda: composed(asserted=("NORM",)),
+    "nothing": composed,
+    "abstained": lambda: composed(abstained=True),
+    "of a picture": lambda: composed(
+        asserted=("MI",), provenance=replace(golden.recording().provenance, digitised=True)
+    ),
+    "withdrawn": lambda: golden.withdrawn(composed(asserted=("MI",))),
+}
+
+
+@pytest.fixture(scope="module", params=REPORTS.values(), ids=list(REPORTS))
+def any_report(request: pytest.FixtureRequest) -> Report:
+    report: Report = request.param()
+    return report
+
+
+def named(text: str) -> str:
+    """Return a text without the name of the score of normality, as scores are named."""
+    return re.sub(r"(?i)(probability|ECG pattern) of (an )?(ECG pattern of )?a normal ECG", "", text)
+
+
+def test_no_rendering_of_any_report_concludes(any_report: Report, files_of: FilesOf) -> None:
+    files = files_of(any_report)
+    assert concluded(pdf_text(any_report)) == []
+    for name in ("bundle.json", "report.json"):
+        for path, text in strings(json.loads(files[name])):
+            assert path == "prediction.scores.name" or concluded(named(text)) == [], f"{name}: {path}"
+    for each in any_report.pictures:
+        assert concluded(each.title) == []
+
+
+def test_no_dicom_object_of_any_report_concludes(any_report: Report) -> None:
+    seen = 0
+    for dataset in encoded(any_report):
+        for element in dataset.iterall():
+            if element.VR in {"LO", "SH", "ST", "LT", "UT", "UC", "PN"}:
+                seen += 1
+                assert concluded(named(str(element.value))) == [], element.tag
+    assert seen > 10 or any_report.withdrawn
+
+
+def test_no_word_to_a_patient_concludes(any_report: Report) -> None:
+    said = for_patient(told(archived(any_report)))
+    assert len(said) >= 4 and concluded(" ".join(each.text for each in said)) == []
+
+
+def test_the_pdf_says_what_the_sentences_say(any_report: Report) -> None:
+    with pdfplumber.open(io.BytesIO(any_report.pdf)) as pdf:  # letter by letter, as they were written
+        text = re.sub(r"\s", "", "".join(each["text"] for page in pdf.pages for each in page.chars))
+    shown = {f"measurement:{code}" for code in SAID}  # in the table beside the impression, in other words
+    for each in any_report.sentences:
+        if not each.about or not shown.issuperset(each.about):
+            assert re.sub(r"\s", "", each.text) in text, each.text
+    for each in any_report.reading.measurements.measured if not any_report.withdrawn else ():
+        assert str(written(each)) in text, each.id
 
 
 @pytest.mark.parametrize("text", ["Normal ECG.", "No infarction.", "Low risk", "no acute infarction was seen"])

@@ -3,7 +3,7 @@
 import re
 
 CONCLUDES = re.compile(
-    r"\bnormal\b|\bno\s+(\w+\s+){0,2}(infarct|ischa?emi|disease\b|abnormal|signs\b|evidence|finding)|low.risk|rules?\s+out"
+    r"(?<!not-)\bnormal\b|\bno\s+(\w+\s+){0,2}(infarct|ischa?emi|disease\b|abnormal|signs\b|evidence|finding)|low.risk|rules?\s+out"
     r"|\bhealthy\b|\bunremarkable\b|\bnegative for\b",
     re.IGNORECASE,
 )

@@ -8,6 +8,7 @@ import pytest
 
 from ecg.findings import FINDINGS
 from ecg.measurement import GLOBAL_UNITS, LEAD_UNITS
+from ecg.quality import FAULTS
 from ecg.report import REASONS
 from service.wording import ENGLISH, FOLDER, languages, texts
 from tests.golden.conclusions import concluded
@@ -31,6 +32,11 @@ def test_every_measurement_has_a_name_a_unit_and_a_sentence(language: str) -> No
     assert set(tables["measured"]) == set(GLOBAL_UNITS)
     assert set(tables["unit"]) == {*GLOBAL_UNITS.values(), *LEAD_UNITS.values()}
     assert all(slots(text) == {"value"} for text in tables["measured"].values())
+
+
+@each_language
+def test_every_fault_of_a_lead_has_words(language: str) -> None:
+    assert set(texts(language).tables["quality"]) == set(FAULTS)
 
 
 @each_language
