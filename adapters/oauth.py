@@ -41,6 +41,8 @@ SCOPES: Final = (
     "system/Device.cs",
     "system/Provenance.cs",
 )
+# R5 has no Media: its pictures are documents.
+SCOPES_R5: Final = tuple(each.replace("/Media.", "/DocumentReference.") for each in SCOPES)
 
 
 class TokenSource(Protocol):

@@ -152,11 +152,12 @@ class Pacs(_Client):
 
 
 class Ehr(_Client):
-    """A FHIR R4 server that takes transactions, or single creates."""
+    """A FHIR server, R4 or R5, that takes transactions, or single creates."""
 
     kind: Literal["ehr"]
     base_url: str
     transaction: bool = True
+    fhir_version: Literal["R4", "R5"] = "R4"
     preliminary: Literal["preliminary", "partial"] | None = None
     number_systems: dict[Literal["encounter", "accession", "placer", "filler"], str] = {}
     ca_file: Path | None = None
@@ -166,12 +167,14 @@ class Ehr(_Client):
         """Build the destination."""
         from adapters.exchange import Wire
         from adapters.fhir.ehr import EhrDestination, EhrSettings
-        from adapters.oauth import SCOPES
+        from adapters.oauth import SCOPES, SCOPES_R5
 
-        fhir = replace(site.fhir, preliminary=self.preliminary) if self.preliminary else site.fhir
+        fhir = replace(site.fhir, version=self.fhir_version)
+        fhir = replace(fhir, preliminary=self.preliminary) if self.preliminary else fhir
+        scopes = SCOPES_R5 if self.fhir_version == "R5" else SCOPES
         wire = Wire(self.connect_seconds, self.answer_seconds, self.ca_file)
         settings = EhrSettings(self.name, self.base_url, fhir, self.number_systems, self.transaction, wire)
-        return EhrDestination(settings, self.tokens(self.base_url, SCOPES, wire))
+        return EhrDestination(settings, self.tokens(self.base_url, scopes, wire))
 
 
 KINDS = TypeAdapter[Folder | Pacs | Ehr](Annotated[Folder | Pacs | Ehr, Field(discriminator="kind")])

@@ -5,6 +5,7 @@ from dataclasses import asdict
 from typing import Any
 
 from adapters.fhir.bundle import encode
+from adapters.fhir.fifth import as_r5
 from adapters.fhir.frame import FhirSettings
 from adapters.figures import issued, issued_score
 from ecg.leads import LEADS
@@ -18,12 +19,18 @@ from service.bands import band
 from service.style import DEFAULT, BandScheme, Style
 
 BUNDLE = "bundle.json"
+BUNDLE_R5 = "bundle.r5.json"
 SUMMARY = "report.json"
 
 
-def renderings(report: Report, settings: FhirSettings, style: Style = DEFAULT) -> dict[str, bytes]:
-    """Return file name and bytes of each rendering; of the style only the bands are asked."""
+def renderings(report: Report, settings: FhirSettings, style: Style = DEFAULT, *, r5: bool = False) -> dict[str, bytes]:
+    """Return file name and bytes of each rendering; of the style only the bands are asked.
+
+    That in FHIR R5, which can be made of R4's, comes where it is asked for.
+    """
     files = {PDF: report.pdf, BUNDLE: encode(report, settings), SUMMARY: _json(summary(report, style.bands))}
+    if r5:
+        files[BUNDLE_R5] = as_r5(files[BUNDLE])
     return files | {picture_name(picture.name): picture.png for picture in report.pictures}
 
 

@@ -50,7 +50,7 @@ def report_on(router: CardRouter, settings: Settings) -> Callable[..., Report]:
 @pytest.fixture(scope="session")
 def files_of() -> Callable[[Report], dict[str, bytes]]:
     """Return a function: a report to name and bytes of its renderings."""
-    return lambda report: renderings(report, FhirSettings())
+    return lambda report: renderings(report, FhirSettings(), r5=True)
 
 
 @pytest.fixture(scope="session")

@@ -138,6 +138,10 @@ CLAIMS: Final[Mapping[str, tuple[tuple[str, str], ...]]] = {
          f"{MEASURED}::test_a_leads_values_are_its_components"),
         ("A known patient's heart rate is a vital sign by R4's profile",
          f"{VALIDATORS}::test_the_heart_rate_is_that_of_the_standards_profile"),
+        ("In R5, on request (`/v1/reports/ID/bundle.r5.json`) or to an EHR (`fhir_version`): the same Observations, "
+         "pictures as DocumentReference; models made of R5's definitions find no fault. There was no R5 server of "
+         "another hand",
+         f"{VALIDATORS}::test_models_of_r5s_own_definitions_find_no_fault_and_a_seeded_one"),
         ("google-fhir, Medplum's validator and the official JSON schema find no fault in a Bundle",
          f"{VALIDATORS}::test_the_official_schema_finds_no_fault_and_seeded_ones"),
     ),

@@ -33,6 +33,7 @@ from adapters.fhir.elements import (
     plain,
     urn,
 )
+from adapters.fhir.fifth import in_r5
 from adapters.fhir.frame import DEFAULTS, NOWHERE, FhirSettings, Frame, ai_meta
 from adapters.fhir.measured import is_member
 from adapters.fhir.observations import observations
@@ -44,12 +45,14 @@ _TITLES: Final = {
     WITHDRAWN: "ECG report, withdrawn",
 }
 # What a later version replaces by resources of its own.
-REPLACED: Final = ("Observation", "Media")
+REPLACED: Final = ("Observation", "Media", "DocumentReference")
 NOT_CLEARED: Final = "Not a cleared medical device; research and evaluation only."
 
 
 def encode(report: Report, settings: FhirSettings = DEFAULTS, found: Mapping[str, str] = NOWHERE) -> bytes:
     """Return the report as transaction Bundle (R4 http.html#transaction) in UTF-8; same report, same bytes.
+
+    In R5 where the settings say so.
 
     `found` holds literal references to what others made, by role (see Frame).
 
@@ -70,7 +73,7 @@ def encode(report: Report, settings: FhirSettings = DEFAULTS, found: Mapping[str
     entries.append(_entry(frame.id("provenance"), _provenance(frame, targets)))
     bundle: Json = {"resourceType": "Bundle", "type": "transaction", "entry": entries}
     Bundle.model_validate(bundle)
-    return written(bundle)
+    return written(in_r5(bundle) if settings.version == "R5" else bundle)
 
 
 def stored(bundle: bytes) -> dict[tuple[str, str], bytes]:

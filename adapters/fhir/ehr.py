@@ -1,4 +1,4 @@
-"""Deliver reports to an EHR over FHIR R4: the patient found by identifier, each resource created once."""
+"""Deliver reports to an EHR over FHIR, R4 or R5: the patient found by identifier, each resource created once."""
 
 import json
 import re
@@ -39,6 +39,9 @@ _ETAG: Final = re.compile(r'(?:W/)?"([A-Za-z0-9\-.]{1,64})"')  # R4 http.html#ve
 
 # R4 code system administrative-gender. 'unknown' disagrees with nothing.
 _GENDERS: Final = {"F": "female", "M": "male", "O": "other"}
+
+# By FhirSettings.version; R4B's resources of ours are those of R4.
+_NUMBERS: Final = {"R4": ("4.0", "4.3"), "R5": ("5.0",)}
 
 CHANGED: Final = "changed at destination"
 
@@ -176,13 +179,14 @@ class EhrDestination:
         """Return whether the server says that it takes transactions (R4 capabilitystatement.html).
 
         Raises:
-            DeliveryError: it gives no answer, or refuses one; Refused where it speaks another version than R4.
+            DeliveryError: it gives no answer, or refuses one; Refused where it speaks another version.
         """
         said, _ = self._asked(Ask("metadata", "GET", f"{self._base}/metadata", headers={"Accept": FHIR_JSON}))
         if said.get("resourceType") != "CapabilityStatement":
             raise Unreachable("metadata: an answer that is no CapabilityStatement")
-        if not str(said.get("fhirVersion")).startswith(("4.0", "4.3")):  # R4B's resources of ours are those of R4
-            raise Refused("metadata: the server does not speak FHIR R4")
+        version = self._settings.fhir.version
+        if not str(said.get("fhirVersion")).startswith(_NUMBERS[version]):
+            raise Refused(f"metadata: the server does not speak FHIR {version}")
         servers = [rest for rest in _each(said, "rest") if rest.get("mode") == "server"]
         return any(each.get("code") == "transaction" for rest in servers for each in _each(rest, "interaction"))
 

@@ -28,10 +28,12 @@ class FhirSettings:
             issuer that is missing here is named as the assigner, and the id has no system; '' stands for no issuer.
         preliminary: what a DiagnosticReport says before a physician signed. R4 defines 'preliminary' as verified early
             results but is read otherwise nearly everywhere; 'partial' may be unverified by its definition.
+        version: of FHIR, which our resources are written in.
     """
 
     patient_systems: Mapping[str, str] = field(default_factory=lambda: MappingProxyType({}))
     preliminary: Literal["preliminary", "partial"] = "preliminary"
+    version: Literal["R4", "R5"] = "R4"
 
     def system_of(self, issuer: str | None) -> str | None:
         """Return the identifier system of an issuer, None where it has none. What came from FHIR is one."""

@@ -8,6 +8,7 @@ from uuid import UUID
 from fastapi import APIRouter, Query, Request
 from fastapi.responses import JSONResponse, Response
 
+from adapters.fhir.fifth import as_r5
 from ecg.recording import PRIORITIES
 from service.api.problems import problem
 from service.api.receiving import DECLARED, ERASED, take
@@ -15,7 +16,7 @@ from service.archive import PDF
 from service.explaining import explained
 from service.intake import Accepted, Intake
 from service.jobs import Job
-from service.renderings import BUNDLE, SUMMARY
+from service.renderings import BUNDLE, BUNDLE_R5, SUMMARY
 
 MEDIA_TYPES: Final = {".pdf": "application/pdf", ".json": "application/json", ".png": "image/png"}
 BINARY: Final = {"requestBody": {"required": True, "content": {"application/octet-stream": {"schema": {
@@ -75,7 +76,7 @@ def routes(intake: Intake, draining: Callable[[], bool]) -> APIRouter:
 
     @router.get("/reports/{report_id}/{name}")
     def rendering(request: Request, report_id: UUID, name: str) -> Response:
-        """One rendering: report.pdf, bundle.json, or a picture by its file name."""
+        """One rendering: report.pdf, bundle.json, bundle.r5.json, or a picture by its file name."""
         return _file(request, intake, report_id, name)
 
     return router
@@ -110,6 +111,8 @@ def _links(report_id: str) -> dict[str, str]:
 def _file(request: Request, intake: Intake, report_id: UUID, name: str) -> Response:
     suffix = name[name.rfind(".") :] if "." in name else ""
     data = intake.store.file(report_id, name) if suffix in MEDIA_TYPES and "/" not in name else None
+    if name == BUNDLE_R5 and (held := intake.store.file(report_id, BUNDLE)) is not None:
+        data = as_r5(held)
     if data is None:
         return problem(request, HTTPStatus.NOT_FOUND, "unknown-report", "No such report, or no such rendering of it.")
     return Response(data, media_type=MEDIA_TYPES[suffix])

@@ -19,7 +19,7 @@ from ecg.report import Report
 from service.archive import PDF
 from service.intake import recordings
 from service.pipeline import interpret
-from service.renderings import BUNDLE, renderings
+from service.renderings import BUNDLE, BUNDLE_R5, renderings
 from service.sentences import percent
 from service.settings import load_settings
 
@@ -48,7 +48,8 @@ def read_files(
         report = interpret(recording, router=router, issued=issued, style=settings.style)
         directory = out if len(found) == 1 else out / str(report.id)
         directory.mkdir(parents=True, exist_ok=True)
-        for name, data in renderings(report, FhirSettings(settings.patient_systems), settings.style).items():
+        made = renderings(report, FhirSettings(settings.patient_systems), settings.style, r5=True)
+        for name, data in made.items():
             (directory / name).write_bytes(data)
         for line in _summary(report, directory):
             typer.echo(line)
@@ -102,6 +103,7 @@ def _summary(report: Report, directory: Path) -> Iterator[str]:
     yield ""
     yield f"report    {directory / PDF}"
     yield f"bundle    {directory / BUNDLE}"
+    yield f"in R5     {directory / BUNDLE_R5}"
     for picture in report.pictures:
         yield f"picture   {directory / picture.name}.png"
 

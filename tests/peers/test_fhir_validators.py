@@ -12,6 +12,7 @@ import pytest
 
 from adapters.fhir import codes
 from adapters.fhir.bundle import encode, stored, superseded
+from adapters.fhir.fifth import as_r5
 from ecg.recording import Order, Patient
 from tests.golden.reports import amended, measured, report, withdrawn
 from tests.peers.fhir_judges import (
@@ -20,6 +21,8 @@ from tests.peers.fhir_judges import (
     medplum,
     needs_google,
     needs_medplum,
+    needs_r5,
+    r5,
     references,
     schema_faults,
     validated,
@@ -99,6 +102,15 @@ def test_medplum_finds_no_fault(good: dict[str, Path]) -> None:
 def test_the_official_schema_finds_no_fault_and_seeded_ones(good: dict[str, Path], faulty: dict[str, Path]) -> None:
     assert {name: found for name, file in good.items() if (found := schema_faults(file.read_bytes()))} == {}
     assert {name for name, file in faulty.items() if not schema_faults(file.read_bytes())} == set()
+
+
+@needs_r5
+def test_models_of_r5s_own_definitions_find_no_fault_and_a_seeded_one(good: dict[str, Path], tmp_path: Path) -> None:
+    files = [tmp_path / f"{name}.json" for name in good]
+    for file, source in zip(files, good.values(), strict=True):
+        file.write_bytes(as_r5(source.read_bytes()))
+    assert {name: found for name, found in r5(*files).items() if found} == {}
+    assert r5(good["asserted"])[str(good["asserted"])], "R4 is not R5"
 
 
 @needs_medplum
