@@ -147,9 +147,10 @@ def _explained(words: Texts, reading: Reading) -> Iterator[Sentence]:
             yield Sentence(words("explained.lead", name=name, lead=found.top_lead, lost=lost), (found.id,))
             if found.flips:
                 yield Sentence(words("explained.flip", leads=" and ".join(found.flips), name=name), (found.id,))
-    if reading.withheld:
-        maps = ", ".join(f"{each.method} of {each.finding.code}" for each in reading.withheld)
-        yield Sentence(words("explained.withheld", maps=maps), tuple(each.id for each in reading.withheld))
+        withheld = [each for each in reading.withheld if each.finding == score.finding]
+        if withheld:
+            maps = ", ".join(each.method for each in withheld)
+            yield Sentence(words("explained.withheld", maps=maps, name=name), tuple(each.id for each in withheld))
 
 
 def _limits(words: Texts, recording: Recording, reading: Reading) -> Iterator[Sentence]:

@@ -1,7 +1,7 @@
 """Which lead is drawn where and for how long: the printed formats of an ECG, and the sizes of pages."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from types import MappingProxyType
 from typing import Final
 
@@ -86,8 +86,13 @@ PRINTED: Final[Mapping[LayoutName, Layout]] = MappingProxyType(
 )
 # Every lead for 10 s, with room for a map along it.
 TWELVE_BY_ONE: Final = Layout("12x1", 12, 150, 6.25, 6.25, _columns(12, 1), bin=5, finest=SQUARE, label=7.5)
-# To be drawn at about half its size below a map: fewer lines and points, a broader pen, larger names.
-SKETCH: Final = replace(THREE_BY_FOUR, name="sketch", bin=8, finest=SQUARE, pen=0.4, label=15.0)
+
+
+def sketch(lead: str) -> Layout:
+    """Return twelve leads with a strip of one below, to be drawn at about half its size: few lines and points."""
+    segments = (*_columns(3, 4), Segment(lead, 3, 0.0, float(SECONDS)))
+    return Layout(f"sketch-{lead}", 4, 90, 12, 12, segments, bin=8, finest=SQUARE, pen=0.4, label=14.0)
+
 
 FEW: Final = 6  # leads: so many are drawn in full, a row for each
 

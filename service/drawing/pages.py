@@ -68,13 +68,19 @@ def _ecg_page(sheets: Sheets) -> tuple[Sentence, ...]:
     paper = Paper(fitting(PRINTED[content.style.layout], known), shown)
     foot = PAPER_FOOT + max(LEAST_HEIGHT - paper.layout.height, 0)  # a strip stands where all paper begins
     floor = foot + paper.layout.height + 2.5
-    # What a later version says first stands in the title, and what the table says beside the impression.
-    said = [each for each in content.said[1 if amended else 0 :] if not tabled(each, content.reading.measurements)]
+    # What a later version says first stands in the title, other things in the tables and beside the maps.
+    said = [each for each in content.said[1 if amended else 0 :] if not _elsewhere(content, each)]
     left_over = _impression(sheets, top, floor, said)
     _measurements(sheets, top, floor)
     paper.draw(sheets.canvas, sheets.left, foot)
     _scale_line(sheets, foot - 4, paper)
     return left_over
+
+
+def _elsewhere(content: Content, sentence: Sentence) -> bool:
+    """Say whether a sentence's values stand in the tables of measurements, or beside the maps."""
+    beside = bool(sentence.about) and all(each.startswith("explanation:") for each in sentence.about)
+    return beside or tabled(sentence, content.reading.measurements)
 
 
 def _impression(sheets: Sheets, y: float, floor: float, said: list[Sentence]) -> tuple[Sentence, ...]:

@@ -22,7 +22,6 @@ from service.drawing.layout import (
     MM_PER_MILLIVOLT,
     MM_PER_SECOND,
     PULSE_LANE,
-    SKETCH,
     SQUARE,
     THREE_BY_FOUR,
     TWELVE_BY_ONE,
@@ -83,12 +82,17 @@ class Paper:
             self.draw_map(canvas, x, y, each)
         self.draw_traces(canvas, x, y)
 
-    def draw_map(self, canvas: Canvas, x: float, y: float, explanation: Explanation) -> None:
-        """Draw a map alone: a strip behind all leads, or a broad band along each lead if it knows leads."""
+    def draw_map(
+        self, canvas: Canvas, x: float, y: float, explanation: Explanation, only: Sequence[Segment] = ()
+    ) -> None:
+        """Draw a map alone: a strip behind all leads, or a broad band along each lead if it knows leads.
+
+        Bands lie along all segments, or `only` along some.
+        """
         canvas.saveState()
         canvas.translate(x * mm, y * mm)
         if explanation.knows_leads:
-            self._bands(canvas, explanation.relevance)
+            self._bands(canvas, explanation.relevance, only or self.layout.segments)
         else:
             self._strip(canvas, explanation.relevance[0])
         canvas.restoreState()
@@ -113,9 +117,10 @@ class Paper:
             canvas.setFillColorRGB(*strip_colour(level / MAP_LEVELS))
             canvas.rect(_across(start), 0, _across(end) - _across(start), height, stroke=0, fill=1)
 
-    def _bands(self, canvas: Canvas, relevance: NDArray[np.float32]) -> None:
+    def _bands(self, canvas: Canvas, relevance: NDArray[np.float32], only: Sequence[Segment]) -> None:
         runs: dict[int, list[str]] = {}
-        for segment, points in zip(self.layout.segments, self._band_points, strict=True):
+        for segment in only:
+            points = self._band_points[self.layout.segments.index(segment)]
             row, samples = LEADS.index(segment.lead), _samples(segment)
             known = np.where(self.window.mask[row], relevance[row], 0)
             for start, end, level in _steps(known, samples):
@@ -232,11 +237,6 @@ class Papers:
     def common(self) -> Paper:
         """The common print, 3x4+1."""
         return Paper(THREE_BY_FOUR, self.window)
-
-    @cached_property
-    def sketch(self) -> Paper:
-        """The common print in few lines, to be drawn small."""
-        return Paper(SKETCH, self.window)
 
     @cached_property
     def full(self) -> Paper:

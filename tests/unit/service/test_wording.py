@@ -72,7 +72,7 @@ def test_every_text_is_asked_for() -> None:
     for table in ("impression", "limits", "page", "patient", "research", "version", "withdrawal"):
         for name in set(texts().tables[table]) - set(REASONS):
             # Some names are made of a stem and a value: sex-F, band-red, legend-card.
-            stem = re.sub(r"-(F|M|O|unknown|card|published|green|amber|red)$", "-{", name)
+            stem = re.sub(r"-(F|M|O|unknown|card|published|green|amber|red|behind|grid|strip)$", "-{", name)
             asked = (f"{table}.{name}", f'"{name}"', f"'{name}'", stem if stem != name else f'"{name}"')
             assert any(each in code for each in asked), f"{table}.{name}"
 
