@@ -9,7 +9,7 @@ PIP = $(BIN)/pip --disable-pip-version-check install -qq -c constraints.txt $(if
 OUT ?= out/demo
 
 .DEFAULT_GOAL := help
-.PHONY: help demo serve test setup peers fmt check bench load bench-scaling fuzz hearts crash docs clean
+.PHONY: help demo serve test setup peers fmt check bench load bench-scaling fuzz hearts crash image sbom docs clean
 
 help: ## List the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 15
@@ -42,11 +42,24 @@ peers: $(VENV)/.developer ## Install the independent validators that some tests 
 fmt: $(VENV)/.developer ## Format the code
 	@$(BIN)/ruff check --fix-only --quiet . && $(BIN)/ruff format .
 
-check: $(VENV)/.developer ## Format, lint, types, import contracts
+check: $(VENV)/.developer deploy/.checked ## Format, lint, types, import contracts; image and chart where they have changed
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports
+
+deploy/.checked: Dockerfile $(shell find deploy -type f -not -name .checked)
+	@PYTHON=$(PYTHON) deploy/checks/install.sh
+	@deploy/checks/check.sh
+	@touch $@
+
+image: $(VENV)/.developer ## Do what the Dockerfile does, step by step, without a container engine (root, Debian 12)
+	@$(BIN)/python -m tests.deploy.rehearse_image
+
+sbom: $(VENV)/.product ## Write the bill of materials of what is installed (CycloneDX) to out/sbom.json
+	@PYTHON=$(PYTHON) deploy/checks/install.sh
+	@mkdir -p out && .peers/cyclonedx/bin/cyclonedx-py environment $(BIN)/python --pyproject pyproject.toml --output-reproducible --output-file out/sbom.json
+	@echo "out/sbom.json"
 
 bench: $(VENV)/.developer ## Print milliseconds per stage and per reader, cold start and peak memory
 	@$(BIN)/python -m benchmarks.pipeline
@@ -71,6 +84,7 @@ docs: $(VENV)/.developer ## Write the generated pages anew
 	@$(BIN)/python -m tools.document_settings > docs/configuration.md
 	@$(BIN)/python -m tools.document_models > docs/model-card.md
 	@$(BIN)/python -m tools.document_abstentions > out.md && mv out.md docs/abstentions.md
+	@$(BIN)/python -m tools.document_chart > out.md && cp out.md deploy/helm/twelvelead/values.yaml && rm out.md
 	@$(BIN)/python -m tools.document_metrics > out.md && mv out.md docs/operation.md
 	@$(BIN)/python -m tools.document_dicom > docs/conformance/dicom.md
 	@$(BIN)/python -m tools.document_fhir > docs/conformance/fhir.md

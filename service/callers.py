@@ -66,14 +66,14 @@ class Gate:
         return Caller(f"key:{found.name}", tuple(found.scopes))
 
 
-def build_gate(settings: Settings, database: Database) -> Gate:
-    """Build the gate that the settings ask for.
+def build_gate(settings: Settings, database: Database, *, guarded: bool) -> Gate:
+    """Build the gate that the settings ask for, of a door that is `guarded` or not.
 
     Raises:
         SetupError: the provider's settings are wrong.
     """
     verifier = build_verifier(settings)
-    return Gate(settings.guarded, Keys(database), verifier.verify if verifier else None)
+    return Gate(guarded, Keys(database), verifier.verify if verifier else None)
 
 
 def build_verifier(settings: Settings) -> Verifier | None:
@@ -94,19 +94,24 @@ def open_doors(settings: Settings, any_key: Callable[[], bool]) -> list[str]:
     elsewhere = not is_loopback(settings.host)
     if elsewhere and not (settings.tls_certificate and settings.tls_key):
         missing.append("TWELVELEAD_HOST is not loopback: set TWELVELEAD_TLS_CERTIFICATE and TWELVELEAD_TLS_KEY.")
+    if settings.metrics_port and not is_loopback(settings.metrics_host) and not settings.tls_certificate:
+        missing.append(
+            "TWELVELEAD_METRICS_HOST is not loopback: set TWELVELEAD_TLS_CERTIFICATE and TWELVELEAD_TLS_KEY."
+        )
     if (settings.tls_certificate is None) != (settings.tls_key is None):
         missing.append("TWELVELEAD_TLS_CERTIFICATE and TWELVELEAD_TLS_KEY go together: set both.")
     if settings.tls_client_ca and not settings.tls_certificate:
         missing.append("TWELVELEAD_TLS_CLIENT_CA is for TLS: set TWELVELEAD_TLS_CERTIFICATE and TWELVELEAD_TLS_KEY.")
-    if settings.guarded and not settings.oidc_issuer and not any_key():
+    guarded = settings.guarded or (settings.metrics_port and settings.metrics_guarded)
+    if guarded and not settings.oidc_issuer and not any_key():
         missing.append(
             "No credential would open anything: make one with `twelvelead keys create`, or set TWELVELEAD_OIDC_ISSUER."
         )
     pair = (settings.dicom_tls_certificate, settings.dicom_tls_key)
     if any(pair) != all(pair) or (settings.dicom_tls_ca and not any(pair)):
         missing.append("TWELVELEAD_DICOM_TLS_CERTIFICATE and TWELVELEAD_DICOM_TLS_KEY go together: set both.")
-    guarded = settings.dicom_plain_off_loopback or (all(pair) and settings.dicom_tls_ca)
-    if not is_loopback(settings.dicom_host) and not (guarded and settings.dicom_callers):
+    known = settings.dicom_plain_off_loopback or (all(pair) and settings.dicom_tls_ca)
+    if not is_loopback(settings.dicom_host) and not (known and settings.dicom_callers):
         missing.append(
             "TWELVELEAD_DICOM_HOST is not loopback: set TWELVELEAD_DICOM_TLS_CERTIFICATE, TWELVELEAD_DICOM_TLS_KEY, "
             "TWELVELEAD_DICOM_TLS_CA and TWELVELEAD_DICOM_CALLERS; or TWELVELEAD_DICOM_PLAIN_OFF_LOOPBACK and "

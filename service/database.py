@@ -1,14 +1,12 @@
 """PostgreSQL, embedded from its wheel by default or external by URL: the same code for both."""
 
 import logging
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from importlib import resources
 from pathlib import Path
 from typing import Any, Final, TypeVar
 
 import psycopg
-from procrastinate.schema import SchemaManager
 from psycopg import Connection
 from psycopg.conninfo import conninfo_to_dict, make_conninfo
 from psycopg.rows import class_row
@@ -16,8 +14,8 @@ from psycopg_pool import ConnectionPool, TooManyRequests
 
 from ecg.errors import Overloaded, SetupError
 from service.embedded import Embedded
+from service.schema import migrate
 
-MIGRATION_LOCK: Final = 0x12_1EAD  # an advisory lock: one process migrates at a time
 WAIT: Final = 10.0  # seconds for a connection
 MOST_CONNECTIONS: Final = 16
 MOST_WAITING: Final = 64  # for a connection: as many as both listeners have threads. Who comes then is told at once
@@ -47,18 +45,19 @@ class Database:
     Args:
         url: a PostgreSQL URL; empty: the embedded server is started, and again whenever somebody finds it dead.
         home: the embedded server's directory. Its socket lies there, so its path has at most 90 characters.
+        prepare: what brings its schema up to date, or looks whether it is.
 
     Raises:
         SetupError: the database cannot be started, reached or migrated.
     """
 
-    def __init__(self, url: str, home: Path) -> None:
+    def __init__(self, url: str, home: Path, prepare: Callable[[Connection[Any]], object] = migrate) -> None:
         try:
             self._server = None if url else Embedded(home)
             told: dict[str, Any] = conninfo_to_dict(url if self._server is None else self._server.url)
             self.url: str = make_conninfo(**(WATCHED | told))
             with psycopg.connect(self.url) as connection:
-                _migrate(connection)
+                prepare(connection)
         except (psycopg.Error, OSError) as error:
             raise SetupError(f"The database cannot be used ({type(error).__name__}).") from error
         self._pool = ConnectionPool(
@@ -114,21 +113,3 @@ class Database:
     def _revive(self) -> None:
         if self._server is not None and not self._server.revive():
             log.warning("the embedded database does not run")
-
-
-def _migrate(connection: Connection[Any]) -> None:
-    """Bring the schema up to date: procrastinate's own, then ours in the order of their numbers."""
-    connection.execute("select pg_advisory_xact_lock(%s)", (MIGRATION_LOCK,))
-    if _one(connection, "select to_regclass('procrastinate_jobs')") is None:
-        connection.execute(SchemaManager.get_schema().encode())
-    connection.execute("create table if not exists twelvelead_migration (name text primary key)")
-    done = {name for (name,) in connection.execute("select name from twelvelead_migration")}
-    for file in sorted(resources.files("service").joinpath("migrations").iterdir(), key=lambda each: each.name):
-        if file.name.endswith(".sql") and file.name not in done:
-            connection.execute(file.read_bytes())
-            connection.execute("insert into twelvelead_migration values (%s)", (file.name,))
-
-
-def _one(connection: Connection[Any], query: str) -> Any:
-    row = connection.execute(query.encode()).fetchone()
-    return row[0] if row else None

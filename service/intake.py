@@ -96,6 +96,9 @@ class Intake:
             seconds = time.perf_counter() - began
             self.metrics.payload(door, outcome, code, seconds)
         _tell(accepted, seconds)
+        for each in accepted:
+            if not each.known:
+                self.metrics.tracing.accepted(each.job.id, seconds, door=door, part=each.job.part)
         return accepted
 
     def _accept(self, payload: Payload, issued: datetime) -> tuple[Accepted, ...]:

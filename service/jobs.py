@@ -207,16 +207,19 @@ class Jobs(Deliveries):
                 write(connection, "retry", str(job_id))
             return revived + len(again)
 
-    def recover(self) -> int:
-        """Queue again what waits in the ledger but not in the queue. Return how many.
+    def recover(self, after: float = 60) -> int:
+        """Queue again what waits in the ledger but not in the queue, ECGs after so many seconds. Return how many.
 
-        The two are written together, so this finds only work whose queue entry failed while the ledger was away.
+        The two are written together, so this finds only work whose queue entry failed while the ledger was away, and
+        all that waits in a ledger that was restored.
         """
         with self.database.transaction() as connection:
             jobs = connection.execute(
-                "select id from twelvelead.job j where state = 'waiting' and accepted_at < now() - interval '1 minute' "
+                "select id from twelvelead.job j where state = 'waiting' "
+                "and accepted_at <= now() - make_interval(secs => %s) "
                 "and not exists (select from procrastinate_jobs p where p.status in ('todo', 'doing') "
-                "and p.args ->> 'job_id' = j.id::text) for update skip locked"
+                "and p.args ->> 'job_id' = j.id::text) for update skip locked",
+                (after,),
             ).fetchall()
             for (job_id,) in jobs:
                 queue_interpretation(connection, job_id)

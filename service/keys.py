@@ -18,6 +18,14 @@ SECRET_BYTES: Final = 32  # 256 random bits: nobody guesses them, so a plain dig
 _NAME: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
 
 
+_KEY: Final = re.compile(MARK + r"[A-Za-z0-9_-]{43}")
+
+
+def generate() -> str:
+    """Return a new key, which opens nothing until it is taken."""
+    return MARK + secrets.token_urlsafe(SECRET_BYTES)
+
+
 @dataclass(frozen=True)
 class ApiKey:
     """A key as it is kept: never the key itself."""
@@ -47,6 +55,28 @@ class Keys:
         Raises:
             SetupError: the name is taken or none, or a scope is none.
         """
+        key = generate()
+        expires = None if days is None else datetime.now(UTC) + timedelta(days=days)
+        if not self._keep(name, key, scopes, expires):
+            raise SetupError("There is, or was, a key of that name; choose another, so that the trail stays clear.")
+        return key
+
+    def take(self, name: str, key: str, scopes: Sequence[str]) -> bool:
+        """Take a key that was made elsewhere, until it is revoked. Return whether it is new; twice does no harm.
+
+        Raises:
+            SetupError: it is none of `generate`, the name is another key's, or a scope is none.
+        """
+        if not _KEY.fullmatch(key):
+            raise SetupError("That is no key: make one with `twelvelead keys generate`.")
+        if self._keep(name, key, scopes, None):
+            return True
+        found = self.found(key)
+        if found is None or (found.name, sorted(found.scopes)) != (name, sorted(scopes)):
+            raise SetupError(f"There is, or was, another key called {name}, or this key has another name or scopes.")
+        return False
+
+    def _keep(self, name: str, key: str, scopes: Sequence[str], expires: datetime | None) -> bool:
         if not _NAME.fullmatch(name):
             raise SetupError("A key's name has up to 64 letters, digits, dots, dashes and underscores.")
         wrong = [each for each in scopes if not is_scope(each)]
@@ -54,18 +84,15 @@ class Keys:
             raise SetupError(
                 f"No scope of this service: {', '.join(wrong) or 'none given'}; docs/access.md lists them."
             )
-        key = MARK + secrets.token_urlsafe(SECRET_BYTES)
-        expires = None if days is None else datetime.now(UTC) + timedelta(days=days)
         with self._database.transaction() as connection:
             made = connection.execute(
                 "insert into twelvelead.api_key (name, sha256, scopes, expires_at) values (%s, %s, %s, %s) "
-                "on conflict (name) do nothing",
+                "on conflict do nothing",
                 (name, _digest(key), list(scopes), expires),
             ).rowcount
-            if not made:
-                raise SetupError("There is, or was, a key of that name; choose another, so that the trail stays clear.")
-            write(connection, "create key", name)
-        return key
+            if made:
+                write(connection, "create key", name)
+        return bool(made)
 
     def listed(self) -> list[ApiKey]:
         """Return all keys that ever were."""

@@ -15,17 +15,16 @@ from prometheus_client import (
     Histogram,
     ProcessCollector,
     generate_latest,
-    start_http_server,
 )
 
-from ecg.errors import DeliveryError, EcgError, SetupError
+from ecg.errors import DeliveryError, EcgError
 from ecg.reading import Prediction
 from service.release import RELEASE
+from service.tracing import Tracing
 
 log = logging.getLogger(__name__)
 
 CONTENT_TYPE: Final = CONTENT_TYPE_LATEST
-LOOPBACK: Final = "127.0.0.1"
 STAGES: Final = ("read", "interpret", "render", "store")
 # Seconds. A delivery may wait for days, until a peer is there again.
 QUICK: Final = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10)
@@ -43,8 +42,8 @@ def code_of(error: BaseException) -> str:
 class Stopwatch:
     """Times the stages of one interpretation; `seconds` holds those that are over."""
 
-    def __init__(self, histogram: Histogram) -> None:
-        self._histogram = histogram
+    def __init__(self, histogram: Histogram, tracing: Tracing) -> None:
+        self._histogram, self._tracing = histogram, tracing
         self.seconds: dict[str, float] = {}
 
     @contextmanager
@@ -52,7 +51,8 @@ class Stopwatch:
         """Time a stage, also one that fails."""
         began = time.perf_counter()
         try:
-            yield
+            with self._tracing.stage(name):
+                yield
         finally:
             taken = time.perf_counter() - began
             self.seconds[name] = round(taken, 4)
@@ -60,9 +60,10 @@ class Stopwatch:
 
 
 class Metrics:
-    """The metrics of one service, in a registry of their own."""
+    """The metrics of one service, in a registry of their own, and its spans."""
 
-    def __init__(self) -> None:
+    def __init__(self, tracing: Tracing | None = None) -> None:
+        self.tracing = tracing or Tracing()
         self.registry = CollectorRegistry()
         self._payloads = Counter(
             "twelvelead_payloads",
@@ -95,6 +96,18 @@ class Metrics:
         )
         self._abstentions = Counter(
             "twelvelead_abstentions", "ECGs that no model read, by the reason's code", ("code",), registry=self.registry
+        )
+        self._reported = Histogram(
+            "twelvelead_accepted_to_reported_seconds",
+            "Time from the acceptance of an ECG until its report is kept",
+            registry=self.registry,
+            buckets=PATIENT,
+        )
+        self._certificates = Gauge(
+            "twelvelead_certificate_expires_timestamp_seconds",
+            "When the certificates end that this process has loaded, by the setting of their file (Unix time)",
+            ("setting",),
+            registry=self.registry,
         )
         self._models = Gauge(
             "twelvelead_model_info",
@@ -137,12 +150,20 @@ class Metrics:
 
     def stopwatch(self) -> Stopwatch:
         """Return what times one interpretation."""
-        return Stopwatch(self._stages)
+        return Stopwatch(self._stages, self.tracing)
 
     def model(self, arm: str, digest: str) -> None:
         """Name a model that is loaded, by its arm and the digest of its card."""
         self._models.labels(arm, digest).set(1)
         self._arms[digest] = arm
+
+    def certificate(self, setting: str, expires: datetime) -> None:
+        """Tell when the certificates of a file end."""
+        self._certificates.labels(setting).set(expires.timestamp())
+
+    def reported(self, accepted_at: datetime) -> None:
+        """Time the way of an ECG from its acceptance to its report."""
+        self._reported.observe(max(0.0, (datetime.now(UTC) - accepted_at).total_seconds()))
 
     def interpreted(self, prediction: Prediction) -> None:
         """Count an interpretation that is done, by the arm that read or the reason why none did."""
@@ -174,24 +195,3 @@ class Metrics:
     def exposition(self) -> bytes:
         """Return all metrics in the text format of Prometheus (CONTENT_TYPE)."""
         return generate_latest(self.registry)
-
-    @contextmanager
-    def serving(self, port: int) -> Iterator[None]:
-        """Answer with the metrics on a loopback port of their own; 0: nowhere.
-
-        Raises:
-            SetupError: the port cannot be had.
-        """
-        if not port:
-            yield
-            return
-        try:
-            server, thread = start_http_server(port, LOOPBACK, self.registry)
-        except OSError as error:
-            raise SetupError(f"TWELVELEAD_METRICS_PORT: {port} cannot be had.") from error
-        try:
-            yield
-        finally:
-            server.shutdown()
-            server.server_close()
-            thread.join()

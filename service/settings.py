@@ -20,6 +20,7 @@ from service.wording import ENGLISH, texts
 
 PREFIX: Final = "TWELVELEAD_"
 CONFIG: Final = f"{PREFIX}CONFIG"
+SECRETS: Final = f"{PREFIX}SECRETS"
 RATE_OFF_LOOPBACK: Final = 600  # requests a minute and caller, where the settings say nothing
 
 Role = Literal["http", "dicom", "work"]
@@ -63,6 +64,10 @@ class Settings(BaseSettings):
     config: Path | None = Field(
         default=None,
         description="TOML file that may hold every setting by its name in small letters, and the destinations.",
+    )
+    secrets: Path | None = Field(
+        default=None,
+        description="Directory of files that each hold one setting, by its name in small letters: mounted secrets.",
     )
     data: Path = Field(
         default=Path.home() / ".local/share/twelvelead", description="Directory in which issued reports are kept."
@@ -115,6 +120,10 @@ class Settings(BaseSettings):
         default="",
         description="URL of a PostgreSQL server; empty: the embedded one, in the data directory.",
         repr=False,
+    )
+    migrate: bool = Field(
+        default=True,
+        description="Whether a start brings the database's schema up to date; else one that is too old is refused.",
     )
     destination: tuple[dict[str, Any], ...] = Field(
         default=(),
@@ -178,9 +187,24 @@ class Settings(BaseSettings):
         default=0,
         ge=0,
         le=65535,
-        description="A loopback port for /metrics alone, beside the HTTP listener's; 0: none.",
+        description="A port for metrics and health alone, in processes of every role; 0: none.",
     )
+    metrics_host: Annotated[str, AfterValidator(_address)] = Field(
+        default="127.0.0.1",
+        description="Address of that port; off loopback it needs TLS and credentials as the HTTP listener does.",
+    )
+    traces_endpoint: str = Field(
+        default="",
+        pattern="^(https?://.+)?$",
+        description="Where OpenTelemetry spans go, such as http://127.0.0.1:4318/v1/traces; empty: nowhere.",
+    )
+    traces_ratio: float = Field(default=1, ge=0, le=1, description="Share of ECGs that are traced.")
     weights: Path | None = Field(default=None, description="Directory of model cards; empty: those of the release.")
+    models_digest: str = Field(
+        default="",
+        pattern="^([0-9a-f]{64})?$",
+        description="Digest of all models, as `twelvelead models` prints it; others are refused at start. Empty: any.",
+    )
     hosts: tuple[str, ...] = Field(
         default=("localhost", "127.0.0.1", "[::1]"),
         description='Names by which HTTP clients may call the service, as JSON: ["ecg.example.org"].',
@@ -192,6 +216,10 @@ class Settings(BaseSettings):
     )
     require_credentials: bool = Field(
         default=False, description="Whether HTTP needs credentials on loopback too; elsewhere it always does."
+    )
+    public_descriptions: bool = Field(
+        default=True,
+        description="Whether /openapi.json and /fhir/metadata, which describe the routes, need no credential.",
     )
     oidc_issuer: str = Field(
         default="", description="URL of the OpenID provider whose tokens are taken; empty: API keys alone."
@@ -226,6 +254,11 @@ class Settings(BaseSettings):
         return self.require_credentials or not is_loopback(self.host)
 
     @property
+    def metrics_guarded(self) -> bool:
+        """Whether the port for metrics needs credentials."""
+        return self.require_credentials or not is_loopback(self.metrics_host)
+
+    @property
     def rate(self) -> int:
         """Requests a minute and caller; 0 for any number."""
         if self.rate_per_minute is not None:
@@ -247,7 +280,21 @@ class Settings(BaseSettings):
         **__: PydanticBaseSettingsSource,
     ) -> tuple[PydanticBaseSettingsSource, ...]:
         """Order the sources: what comes first counts."""
-        return init_settings, env_settings, _File(settings_cls, _tables(os.environ.get(CONFIG, "")))
+        mounted = _Mounted(settings_cls, os.environ.get(SECRETS, ""))
+        return init_settings, env_settings, mounted, _File(settings_cls, _tables(os.environ.get(CONFIG, "")))
+
+
+class _Mounted(InitSettingsSource):
+    """A directory of files, each called after a setting; what else lies there is not looked at."""
+
+    def __init__(self, settings_cls: type[BaseSettings], directory: str) -> None:
+        names = settings_cls.model_fields if directory else ()
+        files = {name: Path(directory, name) for name in names if name not in ("config", "secrets")}
+        try:
+            held = {name: file.read_text(encoding="utf-8").strip() for name, file in files.items() if file.is_file()}
+        except (OSError, ValueError) as error:
+            raise SetupError(f"A file in {SECRETS} cannot be read ({type(error).__name__}).") from error
+        super().__init__(settings_cls, held)
 
 
 class _File(InitSettingsSource):

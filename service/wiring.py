@@ -3,14 +3,16 @@
 Each part's libraries are loaded when it is first asked for: a listener's process needs no models, a worker's no routes.
 """
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from ecg.errors import ModelRefused, SetupError
 from service.audit import Audit
 from service.blobs import Blobs
+from service.certificates import expiries
 from service.commitments import DatabaseInbox
 from service.database import Database
 from service.destinations import Named, Site, read_destinations
@@ -20,8 +22,10 @@ from service.jobs import Jobs
 from service.keys import Keys
 from service.metrics import Metrics
 from service.readiness import Readiness, check_workers
+from service.schema import check_schema, migrate
 from service.settings import Settings
 from service.store import Store
+from service.tracing import Tracing, tracing_to
 
 if TYPE_CHECKING:
     from procrastinate import App
@@ -31,18 +35,51 @@ if TYPE_CHECKING:
     from service.retention import Retention
 
 
+def digests(settings: Settings) -> list[tuple[str, str]]:
+    """Return the arm and the digest of each model card, without loading what the card names.
+
+    Raises:
+        ModelRefused: a card is not in order.
+    """
+    from models.card import read_card
+    from models.router import preference
+
+    cards = sorted(map(read_card, _cards(settings)), key=lambda each: preference(each.card))
+    return [(each.card.arm, each.digest) for each in cards]
+
+
+def check_models(settings: Settings) -> None:
+    """Look whether the models are those that the settings name, in a process of any role.
+
+    Raises:
+        ModelRefused: they are others.
+    """
+    if not settings.models_digest:
+        return
+    from models.router import combined
+
+    found = combined(digest for _, digest in digests(settings))
+    if found != settings.models_digest:
+        raise ModelRefused(f"TWELVELEAD_MODELS_DIGEST names other models than those that are here: {found}.")
+
+
+def _cards(settings: Settings) -> list[Path]:
+    from models.card import WEIGHTS
+
+    return sorted((settings.weights or WEIGHTS).glob("*.json"))
+
+
 def build_router(settings: Settings) -> "CardRouter":
     """Load every model whose card lies in the weights directory.
 
     Raises:
         ModelRefused: there is none, or one is not what its card says.
     """
-    from models.network import WEIGHTS, load, use_threads
+    from models.network import load, use_threads
     from models.router import CardRouter, preference
 
-    directory = settings.weights or WEIGHTS
     use_threads(settings.threads)
-    models = sorted((load(path) for path in directory.glob("*.json")), key=lambda each: preference(each.card))
+    models = sorted((load(path) for path in _cards(settings)), key=lambda each: preference(each.card))
     if not models:
         raise ModelRefused("The weights directory holds no model card.")
     return CardRouter([(model.card.arm, model) for model in models])
@@ -77,6 +114,7 @@ class Service:
     """
 
     settings: Settings
+    prepare: Callable[[Any], object] | None = None  # what is done to the database's schema; None: what the settings say
 
     @property
     def works(self) -> bool:
@@ -90,12 +128,13 @@ class Service:
 
     @cached_property
     def database(self) -> Database:
-        """The database, migrated."""
+        """The database, its schema up to date."""
         try:
             self.settings.data.mkdir(parents=True, exist_ok=True, mode=0o700)
         except OSError as error:
             raise SetupError(f"TWELVELEAD_DATA is no directory that can be used: {error.strerror}.") from error
-        return Database(self.settings.database, self.settings.data / "postgres")
+        prepare = self.prepare or (migrate if self.settings.migrate else check_schema)
+        return Database(self.settings.database, self.settings.data / "postgres", prepare)
 
     @cached_property
     def jobs(self) -> Jobs:
@@ -118,9 +157,16 @@ class Service:
     @cached_property
     def metrics(self) -> Metrics:
         """What this process counts, with what a scrape asks of the database."""
-        metrics = Metrics()
+        metrics = Metrics(self.tracing)
         metrics.registry.register(Gauges(self.database, self.readiness, self.settings.data))
+        for name, expires in expiries(self.settings).items():
+            metrics.certificate(name, expires)
         return metrics
+
+    @cached_property
+    def tracing(self) -> Tracing:
+        """Where spans go."""
+        return tracing_to(self.settings.traces_endpoint, self.settings.traces_ratio)
 
     @cached_property
     def readiness(self) -> Readiness:

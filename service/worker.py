@@ -93,6 +93,7 @@ class Workshop:
             return
         self.jobs.interpreted(job_id, report.id, held, self._made_with(report))
         self.metrics.interpreted(report.reading.prediction)
+        self.metrics.reported(job.accepted_at)
         with bound(report_id=str(report.id)):
             log.info("interpreted", extra={"seconds": watch.seconds, **_routed(report.reading.prediction)})
 
@@ -109,7 +110,8 @@ class Workshop:
         if version.state == "done":
             return
         watch = self.metrics.stopwatch()
-        with bound(job_id=str(version.job_id)):
+        kind = "amend" if version.reason is None else "withdraw"
+        with bound(job_id=str(version.job_id)), self.metrics.tracing.span(version.job_id, kind, version=number):
             try:
                 with watch.stage("read"):
                     recording = self._recording(self._job(version.job_id))
@@ -170,9 +172,13 @@ class Workshop:
         """
         due = self.versions.due(report_id, name, version)
         for delivery in due:
+            traced = self.metrics.tracing.span(
+                delivery.job_id, "deliver", destination=name, version=delivery.version, attempt=delivery.attempts + 1
+            )
             with bound(job_id=str(delivery.job_id), report_id=str(report_id), destination=name):
                 try:
-                    self._deliver(delivery, destination)
+                    with traced:
+                        self._deliver(delivery, destination)
                 except DeliveryError as error:
                     self._undelivered(delivery, error, last=last)
                     if delivery != due[-1]:
@@ -253,7 +259,9 @@ def build_queue(workshop: Workshop, destinations: Mapping[str, Destination], url
 
     @queue.task(name=INTERPRET, queue=INTERPRET, retry=INTERPRETATIONS, pass_context=True)
     def interpret_task(context: JobContext, job_id: str) -> None:
-        with bound(job_id=job_id, attempt=_attempt(context)):
+        attempt = _attempt(context)
+        traced = workshop.metrics.tracing.span(UUID(job_id), "interpret", attempt=attempt)
+        with bound(job_id=job_id, attempt=attempt), traced:
             workshop.interpret(UUID(job_id), last=_is_last(context, INTERPRETATIONS))
 
     @queue.task(name=REVISE, queue=INTERPRET, retry=INTERPRETATIONS, pass_context=True)

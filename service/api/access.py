@@ -27,6 +27,7 @@ class Row:
         scope: what a credential needs; PUBLIC for none.
         action: by which the audit trail names it.
         quiet: it shows nobody's data, so the trail tells of it only where it is refused.
+        description: it describes the routes; the settings may want a credential for it, of any scope.
     """
 
     method: str
@@ -34,6 +35,7 @@ class Row:
     scope: str
     action: str
     quiet: bool = False
+    description: bool = False
 
     @cached_property
     def _pattern(self) -> re.Pattern[str]:
@@ -48,7 +50,7 @@ class Row:
 
 ROWS: Final = (
     Row("GET", "/health/(live|ready)", PUBLIC, "ask health", quiet=True),
-    Row("GET", "/openapi.json", PUBLIC, "ask what is routed", quiet=True),
+    Row("GET", "/openapi.json", PUBLIC, "ask what is routed", quiet=True, description=True),
     Row("GET", "/metrics", OPERATE, "ask metrics", quiet=True),
     Row("POST", "/v1/ecgs", SEND_ECGS, "send ecg"),
     Row("GET", f"/v1/jobs(/{_ID})?", OPERATE, "read job"),
@@ -57,7 +59,7 @@ ROWS: Final = (
     Row("GET", "/v1/quarantine(/.+)?", OPERATE, "read quarantine"),
     Row("POST", "/v1/quarantine(/.+)?", OPERATE, "change quarantine"),
     Row("DELETE", "/v1/quarantine(/.+)?", OPERATE, "change quarantine"),
-    Row("GET", "/fhir/metadata", PUBLIC, "ask what is routed", quiet=True),
+    Row("GET", "/fhir/metadata", PUBLIC, "ask what is routed", quiet=True, description=True),
     Row("POST", "/fhir/?", SEND_ECGS, "send ecg"),
     Row("POST", f"/fhir/{_TYPE}", SEND_ECGS, "send ecg"),
     Row("GET", f"/fhir/{_TYPE}", f"{BY_TYPE}.s", "search reports"),
@@ -74,11 +76,12 @@ class Demand:
     scope: str | None = None
     action: str = "ask"
     quiet: bool = True
+    description: bool = False
 
 
 def demand(method: str, path: str) -> Demand:
     """Return what a request asks for, by the first row that has it."""
     for row in ROWS:
         if (scope := row.needed(method, path)) is not None:
-            return Demand(scope, row.action, row.quiet)
+            return Demand(scope, row.action, row.quiet, row.description)
     return Demand()

@@ -8,13 +8,14 @@ from uuid import UUID, uuid4
 
 from fastapi import FastAPI, Request
 from fastapi.exceptions import RequestValidationError
-from fastapi.responses import JSONResponse, Response
+from fastapi.responses import Response
 from starlette.exceptions import HTTPException
 from starlette.middleware.base import RequestResponseEndpoint
 from starlette.middleware.trustedhost import TrustedHostMiddleware
 
 from ecg.errors import EcgError
-from service.api import amendments, dicomweb, fhir, metrics, quarantine, reports
+from service.api import amendments, dicomweb, fhir, health, metrics, quarantine, reports
+from service.api.access import PUBLIC, Demand
 from service.api.doorkeeper import Doorkeeper
 from service.api.problems import of_error, problem
 from service.api.rates import Rates
@@ -40,8 +41,6 @@ def build_app(intake: Intake, readiness: Readiness | None = None) -> FastAPI:
         docs_url=None,  # the page would load scripts from elsewhere
         redoc_url=None,
     )
-    # A page in a browser may not reach the service under a name of its own (DNS rebinding).
-    app.add_middleware(TrustedHostMiddleware, allowed_hosts=list(intake.settings.hosts), www_redirect=False)
     app.include_router(amendments.routes(intake))  # before those that take any name below a report
     app.include_router(reports.routes(intake, parts.draining))
     app.include_router(fhir.routes(intake, parts.draining))
@@ -49,18 +48,22 @@ def build_app(intake: Intake, readiness: Readiness | None = None) -> FastAPI:
     app.include_router(metrics.routes(intake.metrics))
     app.include_router(dicomweb.routes(intake))
 
-    @app.get("/health/live", tags=["health"])
-    def live() -> JSONResponse:
-        """The process answers."""
-        return JSONResponse({"status": "live"})
+    app.include_router(health.routes(parts))
+    return _guarded(app, intake, intake.settings.guarded)
 
-    @app.get("/health/ready", tags=["health"])
-    def ready(request: Request) -> Response:
-        """The models are loaded and warm, the store takes files, the database answers, and somebody works."""
-        if failing := parts.failing():
-            detail = f"Not in order: {', '.join(failing)}."
-            return problem(request, HTTPStatus.SERVICE_UNAVAILABLE, "not-ready", detail, failing=failing)
-        return JSONResponse({"status": "ready"})
+
+def build_operation_app(intake: Intake, readiness: Readiness) -> FastAPI:
+    """Build what answers on the port for metrics: metrics and health, and nothing else."""
+    app = FastAPI(title="Twelvelead", version=RELEASE, openapi_url=None, docs_url=None, redoc_url=None)
+    app.include_router(metrics.routes(intake.metrics))
+    app.include_router(health.routes(readiness))
+    return _guarded(app, intake, intake.settings.metrics_guarded)
+
+
+def _guarded(app: FastAPI, intake: Intake, guarded: bool) -> FastAPI:
+    """Let refusals have one form, and nobody in who may not; `guarded`: without a credential nobody."""
+    # A page in a browser may not reach the service under a name of its own (DNS rebinding).
+    app.add_middleware(TrustedHostMiddleware, allowed_hosts=list(intake.settings.hosts), www_redirect=False)
 
     @app.exception_handler(EcgError)
     def refused(request: Request, error: EcgError) -> Response:
@@ -81,8 +84,14 @@ def build_app(intake: Intake, readiness: Readiness | None = None) -> FastAPI:
         answer.headers.update(error.headers or {})
         return answer
 
-    gate = build_gate(intake.settings, intake.jobs.database)
-    doorkeeper = Doorkeeper(gate, Audit(intake.jobs.database), Rates(intake.settings.rate), app.router.routes)
+    gate = build_gate(intake.settings, intake.jobs.database, guarded=guarded)
+    rates = Rates(intake.settings.rate if guarded == intake.settings.guarded else 0)
+    described = intake.settings.public_descriptions
+
+    def public(asked: Demand) -> bool:
+        return asked.scope == PUBLIC and (described or not asked.description)
+
+    doorkeeper = Doorkeeper(gate, Audit(intake.jobs.database), rates, app.router.routes, public)
 
     @app.middleware("http")
     async def door(request: Request, answer: RequestResponseEndpoint) -> Response:

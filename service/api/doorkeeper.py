@@ -1,7 +1,7 @@
 """Stands before every route: who asks, whether they may, whether not too often; and writes down how it ended."""
 
 import re
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Final
 
 from fastapi import Request
@@ -25,14 +25,16 @@ MOST_IDS: Final = 20  # in one row
 
 
 class Doorkeeper:
-    """Lets requests through, or answers them itself.
+    """Lets requests through, or answers them itself. What is `public` needs no credential.
 
     What cannot be written to the trail is not answered: neither a read nor a write. A write may be done by then, but
     its sender is told to send it again, and a repeat changes nothing.
     """
 
-    def __init__(self, gate: Gate, audit: Audit, rates: Rates, routes: Sequence[BaseRoute]) -> None:
-        self._gate, self._audit, self._rates, self._routes = gate, audit, rates, routes
+    def __init__(
+        self, gate: Gate, audit: Audit, rates: Rates, routes: Sequence[BaseRoute], public: Callable[[Demand], bool]
+    ) -> None:
+        self._gate, self._audit, self._rates, self._routes, self._public = gate, audit, rates, routes, public
 
     async def __call__(self, request: Request, answer: RequestResponseEndpoint) -> Response:
         """Answer a request, by its route where that is allowed."""
@@ -65,7 +67,7 @@ class Doorkeeper:
             AccessError: they do not say, or have failed to say too often.
             Overloaded: it cannot be told now.
         """
-        if asked.scope == PUBLIC:
+        if self._public(asked):
             return NOBODY
         address = _address(request)
         self._rates.check_failures(address)

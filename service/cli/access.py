@@ -1,6 +1,7 @@
 """`twelvelead keys` and `twelvelead audit`: who may come in, and what was done."""
 
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 from typing import Annotated
 
 import typer
@@ -24,6 +25,31 @@ def create_key(
         key = service.keys.create(name, scope, expires)
         typer.echo(key)
         typer.echo("This is shown once. Send it as 'Authorization: Bearer KEY' or 'X-API-Key: KEY'.", err=True)
+
+
+@keys_app.command("generate")
+def generate_key() -> None:
+    """Print a new key, which opens nothing until `import` takes it; for a secret that is made before the service is."""
+    from service.keys import generate
+
+    typer.echo(generate())
+
+
+@keys_app.command("import")
+def import_key(
+    name: str,
+    scope: Annotated[list[str], typer.Option(help="What it may do, such as system/Observation.c; may be repeated.")],
+    file: Annotated[Path, typer.Option(help="File that holds the key, as `generate` printed it.")],
+) -> None:
+    """Take a key that was made elsewhere. Twice does no harm; another key of that name is refused."""
+    from ecg.errors import SetupError
+
+    with opened() as service:
+        try:
+            key = file.read_text(encoding="utf-8").strip()
+        except (OSError, ValueError) as error:
+            raise SetupError("The file of the key cannot be read.") from error
+        typer.echo(f"{name} is taken" if service.keys.take(name, key, scope) else f"{name} was here before")
 
 
 @keys_app.command("list")

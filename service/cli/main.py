@@ -8,6 +8,7 @@ import typer
 
 from service.cli.access import audit_app, keys_app
 from service.cli.configure import config_app
+from service.cli.database import database_app
 from service.cli.erase import erase
 from service.cli.errors import errors_told
 from service.cli.operate import destinations_app, jobs_app
@@ -27,6 +28,7 @@ app.add_typer(quarantine_app, name="quarantine")
 app.add_typer(keys_app, name="keys")
 app.add_typer(audit_app, name="audit")
 app.add_typer(config_app, name="config")
+app.add_typer(database_app, name="database")
 
 
 @app.command()
@@ -114,6 +116,20 @@ def formats() -> None:
 
     for name in [*(each.name for each in READERS), *(each.name for each in WRAPPERS)]:
         typer.echo(f"{name}\n    {FORMATS[name].reads}")
+
+
+@app.command()
+def models() -> None:
+    """List the models by arm and digest, and the digest of all by which TWELVELEAD_MODELS_DIGEST names them."""
+    from models.router import combined
+    from service.settings import load_settings
+    from service.wiring import digests
+
+    with errors_told():
+        found = digests(load_settings())
+        for arm, digest in found:
+            typer.echo(f"{arm:<24} {digest}")
+        typer.echo(f"{'all':<24} {combined(digest for _, digest in found)}")
 
 
 @app.callback(invoke_without_command=True)

@@ -2,9 +2,9 @@
 
 import os
 import pwd
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 from uuid import UUID
 
 import typer
@@ -19,8 +19,8 @@ destinations_app = typer.Typer(help="Where reports go; each is off until it is t
 
 
 @contextmanager
-def opened() -> Iterator["Service"]:
-    """Give a service by the settings; errors are told as the command's."""
+def opened(prepare: Callable[[Any], object] | None = None) -> Iterator["Service"]:
+    """Give a service by the settings; errors are told as the command's. `prepare` says what is done to the schema."""
     from service.audit import Actor, acting
     from service.logs import set_up_logs
     from service.settings import load_settings
@@ -29,7 +29,7 @@ def opened() -> Iterator["Service"]:
     with errors_told():
         settings = load_settings()
         set_up_logs(settings.log_format, settings.log_level)
-        service = Service(settings)
+        service = Service(settings, prepare)
         try:
             with acting(Actor(f"operator:{_operator()}", "cli")):
                 yield service

@@ -10,6 +10,8 @@ import ssl
 import sys
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from pathlib import Path
 from threading import Timer
 from typing import TYPE_CHECKING, Final
 
@@ -17,11 +19,12 @@ import typer
 
 from ecg.errors import SetupError
 from service.callers import open_doors
-from service.settings import Settings
-from service.wiring import Service
+from service.settings import Settings, is_loopback
+from service.wiring import Service, check_models
 
 if TYPE_CHECKING:
     import uvicorn
+    from fastapi import FastAPI
 
 log = logging.getLogger(__name__)
 
@@ -35,19 +38,18 @@ def serve(settings: Settings) -> None:
     Raises:
         SetupError: models, database or data directory are not in order, or a door would stand open.
     """
+    check_models(settings)
     service, roles = Service(settings), settings.roles
     try:
         if missing := open_doors(settings, lambda: service.keys.any_counts()):
             raise SetupError(" ".join(missing))
         _prepare(service)
         # What is wrong with the listeners is told before a door opens.
-        server = _server(service) if "http" in roles else None
         _ = service.listener if "dicom" in roles else None
         with contextlib.ExitStack() as stack:
-            door = stack.enter_context(_door(settings)) if "http" in roles else None
-            stack.enter_context(service.metrics.serving(settings.metrics_port))
-            asyncio.run(_run(service, server, door))
+            asyncio.run(_run(service, *_servers(service, stack)))
     finally:
+        service.tracing.close()
         service.database.close()
 
 
@@ -62,33 +64,56 @@ def _prepare(service: Service) -> None:
             database.result()
 
 
-@contextlib.contextmanager
-def _door(settings: Settings) -> Iterator[socket.socket]:
-    family, name = (socket.AF_INET6, f"[{settings.host}]") if ":" in settings.host else (socket.AF_INET, settings.host)
-    with socket.create_server((settings.host, settings.port), family=family, reuse_port=settings.share_ports) as door:
+def _servers(service: Service, stack: contextlib.ExitStack) -> tuple["Serving | None", "Serving | None"]:
+    """Open the HTTP door and the port for metrics, each where it is asked for."""
+    settings = service.settings
+    http = operation = None
+    if "http" in settings.roles:
+        from service.api.app import build_app
+
+        app, tls = build_app(service.intake, service.readiness), _tls(settings, settings.tls_client_ca)
+        door = stack.enter_context(_socket(settings.host, settings.port, share=settings.share_ports))
+        http = Serving(_server(settings, app, tls), door)
         scheme = "https" if settings.tls_certificate else "http"
+        name = f"[{settings.host}]" if ":" in settings.host else settings.host
         address = f"{scheme}://{name}:{door.getsockname()[1]}/"
         typer.echo(f"Twelvelead listens on {address} ; it keeps its data in {settings.data}")
-        yield door
+    if settings.metrics_port:
+        from service.api.app import build_operation_app
+
+        # Supervisors and scrapers have no certificate of ours: a credential is all that they show.
+        app = build_operation_app(service.intake, service.readiness)
+        tls = None if is_loopback(settings.metrics_host) else _tls(settings, None)
+        try:
+            door = stack.enter_context(_socket(settings.metrics_host, settings.metrics_port, share=False))
+        except OSError as error:
+            raise SetupError(f"TWELVELEAD_METRICS_PORT: {settings.metrics_port} cannot be had.") from error
+        operation = Serving(_server(settings, app, tls), door)
+    return http, operation
 
 
-async def _run(service: Service, server: "uvicorn.Server | None", door: socket.socket | None) -> None:
+def _socket(host: str, port: int, *, share: bool) -> socket.socket:
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    return socket.create_server((host, port), family=family, reuse_port=share)
+
+
+async def _run(service: Service, http: "Serving | None", operation: "Serving | None") -> None:
     """Run listeners and work until one of them ends or the process is told to stop; then drain, listeners first."""
     settings, told = service.settings, _told_to_stop()
     half = settings.drain_seconds / 2  # for the listeners, and for the work after them
-    serving = None if server is None or door is None else asyncio.create_task(server.serve(sockets=[door]))
+    serving, watched = (None if each is None else asyncio.create_task(each.serve()) for each in (http, operation))
     worker = asyncio.create_task(_work(service, half)) if service.works else None
     _announce(service)
     # Whichever ends first takes the others with it: a door without work behind it would only pile up.
-    ends = {told, *(each for each in (serving, worker) if each is not None)}
+    ends = {told, *(each for each in (serving, watched, worker) if each is not None)}
     await asyncio.wait(ends, return_when=asyncio.FIRST_COMPLETED)
     late = Timer(settings.drain_seconds + 1, _give_up)
     late.daemon = True
     late.start()
     service.readiness.drain()
     closing = [asyncio.to_thread(service.listener.stop, half)] if "dicom" in settings.roles else []
-    if server is not None and serving is not None:
-        server.should_exit = True
+    if http is not None and serving is not None:
+        http.server.should_exit = True
         await asyncio.gather(serving, *closing)
     else:
         await asyncio.gather(*closing)
@@ -97,6 +122,9 @@ async def _run(service: Service, server: "uvicorn.Server | None", door: socket.s
         worker.cancel()
         with contextlib.suppress(asyncio.CancelledError):
             await worker
+    if operation is not None and watched is not None:  # whoever watches hears of the draining, to its end
+        operation.server.should_exit = True
+        await watched
     late.cancel()
     log.info("what was in hand is done")
 
@@ -114,10 +142,20 @@ def _announce(service: Service) -> None:
         typer.echo("What is accepted is read and delivered.")
 
 
-def _server(service: Service) -> "uvicorn.Server":
-    import uvicorn
+@dataclass(frozen=True)
+class Serving:
+    """An HTTP server and the socket on which it answers."""
 
-    from service.api.app import build_app
+    server: "uvicorn.Server"
+    door: socket.socket
+
+    async def serve(self) -> None:
+        """Answer until the server is told to end."""
+        await self.server.serve(sockets=[self.door])
+
+
+def _server(settings: Settings, app: "FastAPI", tls: ssl.SSLContext | None) -> "uvicorn.Server":
+    import uvicorn
 
     class Server(uvicorn.Server):
         """Leaves signals to the process: uvicorn would raise them again, and end it before the work is drained."""
@@ -126,9 +164,8 @@ def _server(service: Service) -> "uvicorn.Server":
         def capture_signals(self) -> Iterator[None]:
             yield
 
-    app, tls = build_app(service.intake, service.readiness), _tls(service.settings)
     # What waits for its report ends with 202 when the process drains; what else is under way gets this long.
-    drain = max(1, int(service.settings.drain_seconds / 2))
+    drain = max(1, int(settings.drain_seconds / 2))
     return Server(
         uvicorn.Config(
             app,
@@ -142,13 +179,13 @@ def _server(service: Service) -> "uvicorn.Server":
     )
 
 
-def _tls(settings: Settings) -> ssl.SSLContext | None:
+def _tls(settings: Settings, client_ca: Path | None) -> ssl.SSLContext | None:
     """Return how HTTPS is spoken, None for plain HTTP."""
     if settings.tls_certificate is None or settings.tls_key is None:
         return None
     from adapters.dicom.tls import TlsFiles, server_context
 
-    return server_context(TlsFiles(settings.tls_certificate, settings.tls_key, settings.tls_client_ca))
+    return server_context(TlsFiles(settings.tls_certificate, settings.tls_key, client_ca))
 
 
 async def _work(service: Service, drain: float) -> None:

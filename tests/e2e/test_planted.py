@@ -19,6 +19,7 @@ from pynetdicom import AE
 from pynetdicom.sop_class import TwelveLeadECGWaveformStorage  # type: ignore[attr-defined]
 
 from service.database import Database
+from tests.golden.collector import Collector, collecting
 from tests.golden.dicom_files import to_bytes
 from tests.golden.site import Site
 
@@ -89,14 +90,21 @@ class Told:
     outgoing: bytes = b""
     pdf: bytes = b""
     names: bytes = b""
+    spans: bytes = b""
 
 
 @pytest.fixture(scope="module")
 def told(tmp_path_factory: pytest.TempPathFactory, sample: Path) -> Told:
-    at, ehr, found = tmp_path_factory.mktemp("searched"), Ehr(), Told()
+    with collecting() as collector:
+        return _told(tmp_path_factory.mktemp("searched"), sample, collector)
+
+
+def _told(at: Path, sample: Path, collector: Collector) -> Told:
+    ehr, found = Ehr(), Told()
     site = Site(at, DESTINATIONS.format(at=at, ehr=ehr.server_port))
     (at / "temp").mkdir()
     site.env |= {"TMPDIR": str(at / "temp"), "TWELVELEAD_PATIENT_SYSTEMS": '{"": "urn:oid:1.2"}'}
+    site.env["TWELVELEAD_TRACES_ENDPOINT"] = collector.endpoint
     for name in ("ward", "ehr", "gone"):
         site.command("destinations", "go-live", name)
     done = threading.Event()
@@ -113,6 +121,7 @@ def told(tmp_path_factory: pytest.TempPathFactory, sample: Path) -> Told:
             site.stop()
             done.set()
             watching.join()
+    found.spans = b"\n".join(collector.bodies)
     found.log, found.outgoing = site.log.read_bytes(), "\n".join(ehr.asked).encode()
     found.names = "\n".join(str(each) for each in at.rglob("*")).encode()
     ehr.shutdown()
@@ -198,6 +207,11 @@ def test_no_log_line_names_the_patient(told: Told) -> None:
 
 def test_no_metric_names_the_patient(told: Told) -> None:
     assert b"twelvelead_" in told.metrics and not PLANTED.search(told.metrics)
+
+
+def test_no_span_names_the_patient(told: Told) -> None:
+    assert all(name in told.spans for name in (b"accept", b"interpret", b"render", b"deliver"))
+    assert not PLANTED.search(told.spans)
 
 
 def test_no_row_names_the_patient(told: Told) -> None:

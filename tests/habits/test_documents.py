@@ -56,12 +56,6 @@ def test_the_table_of_metrics_is_as_it_is_generated() -> None:
     assert page == done.stdout and page.count("| `twelvelead_") > 15
 
 
-def test_every_metric_in_an_alert_exists() -> None:
-    table, _, alerts = (ROOT / "docs" / "operation.md").read_text().partition("### What to be woken for")
-    named = set(re.findall(r"\btwelvelead_\w+", alerts))
-    assert named and named <= set(re.findall(r"^\| `(twelvelead_\w+)`", table, re.MULTILINE))
-
-
 @pytest.mark.parametrize("command", sorted(typer.main.get_command(app).commands))  # type: ignore[attr-defined]
 def test_every_command_stands_in_the_readme(command: str) -> None:
     assert f"twelvelead {command}" in README.read_text()
@@ -82,3 +76,26 @@ def test_every_make_target_in_the_readme_exists() -> None:
 def test_every_link_in_the_readme_leads_somewhere() -> None:
     for target in re.findall(r"\]\((?!https?:)([^)#]+)", README.read_text()):
         assert (ROOT / target).exists(), target
+
+
+def test_every_link_in_the_operation_guide_leads_somewhere() -> None:
+    for page in (ROOT / "docs" / "operation").glob("*.md"):
+        for target in re.findall(r"\]\((?!https?:)([^)#]+)", page.read_text()):
+            assert (page.parent / target).exists(), (page.name, target)
+
+
+def test_every_command_in_the_operation_guide_exists() -> None:
+    commands = typer.main.get_command(app).commands  # type: ignore[attr-defined]
+    for page in (ROOT / "docs" / "operation").glob("*.md"):
+        for command, word in re.findall(r"twelvelead ([a-z]+)(?: ([a-z-]+))?", page.read_text()):
+            if command in commands and getattr(commands[command], "commands", None):
+                assert not word or word in commands[command].commands, (page.name, command, word)
+
+
+def test_every_row_of_the_hazard_table_names_a_test_that_is_there() -> None:
+    rows = [each for each in (ROOT / "docs" / "operation" / "hazards.md").read_text().splitlines() if "`tests/" in each]
+    assert len(rows) > 15
+    for row in rows:
+        for file, name in re.findall(r"`(tests/\S+?\.py)(?:::(\w+))?`", row):
+            assert not name or f"def {name}(" in (ROOT / file).read_text(), (file, name)
+            assert (ROOT / file).exists(), file

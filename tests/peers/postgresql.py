@@ -14,16 +14,17 @@ import psutil
 
 BIN = max(Path("/usr/lib/postgresql").glob("*/bin/pg_ctl"), default=Path("pg_ctl")).parent
 MISSING = "" if (BIN / "initdb").is_file() else "no external PostgreSQL: apt-get install postgresql-15"
+HERE = "here"  # the network namespace of whoever asks
 USER = "postgres" if os.geteuid() == 0 else None  # PostgreSQL does not run as root
 
 
 class Cluster:
-    """A cluster. It listens on a Unix socket; in a network namespace of its own, on all of its addresses as well."""
+    """A cluster. It listens on a Unix socket; in a network namespace, also HERE, on all of its addresses as well."""
 
     def __init__(self, at: Path, namespace: str = "") -> None:
         self.data, self.at = at / "data", at
         self.url = f"postgresql://postgres@/postgres?host={at}"
-        self._inside = ["ip", "netns", "exec", namespace] if namespace else []
+        self._inside = ["ip", "netns", "exec", namespace] if namespace not in ("", HERE) else []
         self._options = f"-k {at} -h '{'*' if namespace else ''}'"
         self._run("initdb", "--auth=trust", "--username=postgres", "--encoding=utf8", f"--pgdata={self.data}")
         if namespace:

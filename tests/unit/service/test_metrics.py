@@ -1,7 +1,6 @@
 """What is counted is what happened, under labels that nobody outside can multiply; and the page lists all of it."""
 
 import socket
-import urllib.request
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import timedelta
@@ -12,7 +11,7 @@ import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
 from adapters.dicom.results import encapsulated_pdf, part10
-from ecg.errors import MalformedPayload, Refused, SetupError, Unconfirmed, Unreachable
+from ecg.errors import MalformedPayload, Refused, Unconfirmed, Unreachable
 from ecg.payload import Payload
 from ecg.report import Receipt, Report
 from models.router import CardRouter
@@ -198,14 +197,3 @@ def test_each_service_has_a_registry_of_its_own() -> None:
     one.payload("http", "accepted", "", 0.1)
     key = ("twelvelead_payloads_total", frozenset({"http", "accepted"}))
     assert key in samples(one.exposition()) and key not in samples(other.exposition())
-
-
-def test_a_process_without_http_answers_on_a_loopback_port_of_its_own(unused_port: int) -> None:
-    metrics = Metrics()
-    with metrics.serving(unused_port):
-        with urllib.request.urlopen(f"http://127.0.0.1:{unused_port}/metrics", timeout=60) as answer:
-            assert b"twelvelead_build_info" in answer.read()
-        with pytest.raises(SetupError, match="METRICS_PORT"), Metrics().serving(unused_port):
-            pass
-    with pytest.raises(OSError):
-        urllib.request.urlopen(f"http://127.0.0.1:{unused_port}/metrics", timeout=60)
