@@ -9,9 +9,9 @@ from typing import Any
 import pytest
 import yaml
 
-from models.router import CardRouter
 from service.gauges import Gauges
 from service.metrics import Metrics
+from service.release import RELEASE
 from service.settings import Settings
 
 ROOT = Path(__file__).parents[2]
@@ -135,14 +135,7 @@ def test_nothing_goes_in_or_out_but_what_is_named() -> None:
     assert dicom["ingress"][0]["from"] == [{"ipBlock": {"cidr": "10.20.0.0/16"}}]
 
 
-def test_the_models_that_the_values_name_are_those_of_the_release(router: CardRouter) -> None:
-    values = yaml.safe_load((CHART / "values.yaml").read_text())
-    assert values["models"]["digest"] == router.digest, "run `make docs`"
-
-
 def test_the_chart_is_of_this_release() -> None:
-    from service.release import RELEASE
-
     chart = yaml.safe_load((CHART / "Chart.yaml").read_text())
     assert chart["appVersion"] == chart["version"] == RELEASE
 

@@ -13,6 +13,7 @@ from ecg.reasons import REASONS
 from models.limits import MOVED, OTHER_PLACEMENT, PLACEMENTS
 from service.cli.main import app
 from service.settings import Settings
+from tools import document_chart
 
 ROOT = Path(__file__).parents[2]
 README = ROOT / "README.md"
@@ -54,6 +55,11 @@ def test_the_table_of_metrics_is_as_it_is_generated() -> None:
     )
     page = (ROOT / "docs" / "operation.md").read_text()
     assert page == done.stdout and page.count("| `twelvelead_") > 15
+
+
+def test_the_charts_values_name_the_models_of_the_release() -> None:
+    values = document_chart.VALUES.read_text()
+    assert document_chart.page(values) == values, "run `make docs`"
 
 
 @pytest.mark.parametrize("command", sorted(typer.main.get_command(app).commands))  # type: ignore[attr-defined]
