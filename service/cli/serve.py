@@ -8,12 +8,12 @@ import signal
 import socket
 import ssl
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 from threading import Timer
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Any, Final
 
 import typer
 
@@ -24,7 +24,6 @@ from service.wiring import Service, check_models
 
 if TYPE_CHECKING:
     import uvicorn
-    from fastapi import FastAPI
 
 log = logging.getLogger(__name__)
 
@@ -154,7 +153,7 @@ class Serving:
         await self.server.serve(sockets=[self.door])
 
 
-def _server(settings: Settings, app: "FastAPI", tls: ssl.SSLContext | None) -> "uvicorn.Server":
+def _server(settings: Settings, app: Callable[..., Any], tls: ssl.SSLContext | None) -> "uvicorn.Server":
     import uvicorn
 
     class Server(uvicorn.Server):

@@ -149,10 +149,16 @@ class Pod:
         return f"/{mount['subPath']}" if "subPath" in mount else ""
 
     def main(self) -> psutil.Process:
-        """Return the container's own process, below those that made its place."""
+        """Return the container's own process, below the one that made its place.
+
+        Raises:
+            LookupError: it has not come so far.
+        """
         assert self.process is not None
-        children = psutil.Process(self.process.pid).children(recursive=True)
-        return children[-1] if len(children) == 1 else children[0]
+        for each in psutil.Process(self.process.pid).children():
+            if each.uids().real == UID:
+                return each
+        raise LookupError("the place is not made yet")
 
     def inside(self, *words: str) -> subprocess.CompletedProcess[str]:
         """Run a command in the container, as an exec probe or `kubectl exec` does."""
@@ -167,7 +173,10 @@ class Pod:
         (container,) = self.spec["containers"]
         probe = container[which]
         if "exec" in probe:
-            return self.inside(*probe["exec"]["command"]).returncode == 0
+            try:
+                return self.inside(*probe["exec"]["command"]).returncode == 0
+            except (LookupError, subprocess.TimeoutExpired):
+                return False
         asked = probe["httpGet"]
         (port,) = [each["containerPort"] for each in container["ports"] if each["name"] == asked["port"]]
         url = f"{asked['scheme'].lower()}://{self.address}:{port}{asked['path']}"
