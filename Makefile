@@ -9,7 +9,7 @@ PIP = $(BIN)/pip --disable-pip-version-check install -qq -c constraints.txt $(if
 OUT ?= out/demo
 
 .DEFAULT_GOAL := help
-.PHONY: help demo serve test setup peers fmt check bench load bench-scaling fuzz hearts crash image sbom docs clean
+.PHONY: help demo serve test setup peers fmt check bench load bench-scaling fuzz hearts crash image sbom docs clean delineation
 
 help: ## List the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 15
@@ -76,6 +76,9 @@ fuzz: $(VENV)/.developer ## Feed every reader many more broken payloads than the
 
 hearts: $(VENV)/.developer ## Read the same ECGs as other programs write them, write docs/conformance/one-heart.md
 	@$(BIN)/python -m tests.peers.hearts > out.md && mv out.md docs/conformance/one-heart.md
+
+delineation: $(VENV)/.developer ## Hold the delineation against LUDB's cardiologists and NeuroKit2, write docs/measurements.md
+	@$(BIN)/python -m benchmarks.delineation > out.md && mv out.md docs/measurements.md
 
 crash: $(VENV)/.developer ## Kill service and database 210 times under load, count, write docs/crash-matrix.md
 	@$(BIN)/python -m tests.e2e.crash.matrix 7 docs/crash-matrix.md

@@ -22,6 +22,7 @@ from pydicom.data import get_testdata_file
 from adapters.fhir.bundle import encode
 from adapters.readers import read
 from ecg.canonical import canonicalise
+from ecg.measure.measures import measure
 from ecg.payload import Payload
 from ecg.quality import assess
 from ecg.reading import Reading
@@ -72,10 +73,11 @@ def one_reading(payload: Payload, router: CardRouter, stages: Stages) -> Report:
     (recording,) = stages.run("read (DICOM)", lambda: read(payload))
     windows = stages.run("canonicalise", lambda: canonicalise(recording.waveform))
     quality = stages.run("assess", lambda: assess(windows, recording.waveform))
+    measurements = stages.run("measure", lambda: measure(windows, recording))
     arm = stages.run("route", lambda: router.route(windows, recording, quality))
     prediction = stages.run("predict", lambda: arm.predict(windows, quality))
     explanations = stages.run("explain", lambda: arm.explain(windows, prediction))
-    reading = Reading(windows, quality, prediction, explanations)
+    reading = Reading(windows, quality, prediction, explanations, measurements)
     said = sentences(recording, reading)
     papers = Papers(reading.shown)
     drawn = stages.run("draw pictures (PNG)", lambda: pictures(reading, papers))

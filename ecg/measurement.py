@@ -30,10 +30,27 @@ LEAD_UNITS: Final = {
     "st-j": MILLIVOLT,  # at the J point, against the level of QRS onset
     "st-j60": MILLIVOLT,  # 60 ms after it
     "t-amplitude": MILLIVOLT,
-    "q-amplitude": MILLIVOLT,
+    "q-amplitude": MILLIVOLT,  # negative; a QRS without an R wave is all Q
     "q-duration": MS,
     "r-amplitude": MILLIVOLT,
-    "s-amplitude": MILLIVOLT,
+    "s-amplitude": MILLIVOLT,  # negative
+}
+# Why a measurement may be absent, by its code.
+ABSENCES: Final = {
+    "scale-assumed": "the scale of the page was assumed",
+    "high-pass-unknown": "the source does not say how the recording was high-pass filtered",
+    "high-pass-too-high": "the recording was high-pass filtered above what the ST segment allows",
+    "no-beats": "no heart beat was found",
+    "too-few-beats": "there are too few beats",
+    "too-noisy": "the beats do not agree with each other",
+    "lead-missing": "the lead is missing, flat, or known for too short a time",
+    "paced": "the beats are paced",
+    "p-not-found": "no P wave was found before the beats",
+    "irregular-without-p": "the beats are irregular and no P wave was found, as in atrial fibrillation",
+    "flutter-like": "the atrial waves follow each other as in atrial flutter",
+    "t-not-found": "no end of the T wave was found",
+    "no-such-wave": "the lead has no such wave",
+    "no-direction": "the mean vector is too small to have a direction",
 }
 
 
@@ -45,7 +62,7 @@ class Measurement:
         code: one of GLOBAL_UNITS, or of LEAD_UNITS with a lead.
         value: in the code's unit; None where it is absent.
         confidence: 0 to 1, how far the beats that it stands on agree; 0 where it is absent.
-        absent: a code for machines that says why there is no value, None where there is one.
+        absent: a code for machines that says why there is no value, one of ABSENCES; None where there is one.
         lead: whose it is; None for the whole recording.
     """
 

@@ -127,11 +127,15 @@ class Study:
 
 @dataclass(frozen=True)
 class Filters:
-    """Filters of the recorder in Hz, the narrowest over all leads; None where the source does not say."""
+    """Filters of the recorder in Hz, the narrowest over all leads; None where the source does not say.
+
+    `zero_phase` is whether the source declares that the high-pass distorts no phase, so that it keeps the ST segment.
+    """
 
     high_pass: float | None = None
     low_pass: float | None = None
     notch: float | None = None
+    zero_phase: bool = False
 
 
 @dataclass(frozen=True)
@@ -149,6 +153,7 @@ class Provenance:
     Attributes:
         reader: the reader's name.
         digitised: whether the signal was recovered from a picture.
+        scale_assumed: whether the page's millimetres, mm/s or mm/mV were assumed, so that nothing on it is to scale.
         series_uid, instance_uid: the source object's DICOM UIDs, where it has some.
         notes: choices the reader had to make, as sentences for the report.
         class_uid: the source object's SOP Class UID, where it has one.
@@ -160,6 +165,7 @@ class Provenance:
     instance_uid: str | None = field(default=None, repr=False)
     notes: tuple[str, ...] = ()
     class_uid: str | None = field(default=None, repr=False)
+    scale_assumed: bool = False
 
 
 @dataclass(frozen=True)

@@ -3,6 +3,7 @@
 from dataclasses import replace
 from datetime import datetime
 
+from ecg.measurement import NONE_MEASURED
 from ecg.reading import Abstention, Prediction, Reading
 from ecg.recording import Recording
 from ecg.report import AMENDED, PRELIMINARY, WITHDRAWN, Amendment, Report, report_id
@@ -52,7 +53,7 @@ def withdraw(former: Report, version: int, issued: datetime, reason: str, style:
     said = withdrawal(former.version, issued, reason, style.language)
     abstention = Abstention("withdrawn", said[0].text)
     prediction = Prediction(former.reading.prediction.choice, abstention=abstention)
-    reading = replace(former.reading, prediction=prediction, explanations=())
+    reading = replace(former.reading, prediction=prediction, explanations=(), measurements=NONE_MEASURED)
     papers = Papers(reading.shown)
     content = Content(former.id, former.recording, reading, papers, said, issued, version, style)
     return Report(

@@ -3,6 +3,7 @@
 from datetime import datetime
 
 from ecg.canonical import canonicalise
+from ecg.measure.measures import measure
 from ecg.ports import Router
 from ecg.quality import assess
 from ecg.reading import Reading
@@ -25,8 +26,10 @@ def interpret(
     The same recording, models, `issued`, amendment and style give the same report, byte for byte.
     """
     windows = canonicalise(recording.waveform)  # one or more windows of 10 s
-    quality = assess(windows, recording.waveform)  # NumPy and SciPy, independent of the networks
+    # NumPy and SciPy, independent of the networks
+    quality, measurements = assess(windows, recording.waveform), measure(windows, recording)
     arm = router.route(windows, recording, quality)  # a model and why, or an abstention and why
     prediction = arm.predict(windows, quality)
     explanations = arm.explain(windows, prediction)  # for findings at or above their threshold
-    return compose(recording, Reading(windows, quality, prediction, explanations), issued, amendment, style)
+    reading = Reading(windows, quality, prediction, explanations, measurements)
+    return compose(recording, reading, issued, amendment, style)

@@ -194,7 +194,8 @@ def test_an_ecg_that_no_model_covers_gets_a_report_without_a_score(
     text = " ".join(pdf_text(report).split())
     assert code in text and "threshold reached" not in text and "Probability" not in text
     assert problems(bundle) == () and code.encode() in bundle
-    assert not [each for each in json.loads(bundle)["entry"] if "valueQuantity" in each["resource"]]
+    scored = [each for each in json.loads(bundle)["entry"] if "robability" in str(each["resource"].get("code"))]
+    assert not [each for each in scored if "valueQuantity" in each["resource"]]
     assert np.isfinite(report.reading.shown.signal).all() and concluded(text) == []
 
 
@@ -204,6 +205,8 @@ def test_a_withdrawn_report_is_a_notice_and_nothing_else(read_sample: Report, fi
     assert text.count("WITHDRAWN") >= 3 and "NOT TO BE USED" in text and "[wrong-patient]" in text
     assert "threshold" not in text and "mm/mV" not in text and "probability" not in text.lower()
     assert not [name for name in files if name.endswith(".png")] and problems(files["bundle.json"]) == ()
+    assert read_sample.reading.measurements.measured
+    assert not last.reading.measurements.values and b"measurement:" not in files["report.json"]
     with pdfplumber.open(io.BytesIO(last.pdf)) as pdf:
         (page,) = pdf.pages
         assert len(page.curves) == 1 and not page.images, "the badge: no trace, no picture"

