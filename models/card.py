@@ -2,10 +2,13 @@
 
 import hashlib
 from dataclasses import dataclass
+from itertools import pairwise
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, Final, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+import numpy as np
+from numpy.typing import NDArray
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
 
 from ecg.errors import ModelRefused
 from ecg.findings import FINDINGS, Finding
@@ -36,8 +39,10 @@ class Point(_Part):
 class ScoredFinding(_Part):
     """One output of the network: its finding, how its logit becomes a probability, and from where it counts.
 
-    probability = 1 / (1 + exp(-(slope * logit + intercept))) (Platt, 1999). `at_threshold` is what the threshold means
-    where it was tuned, `sensitive` the point whose sensitivity is 0.95 there.
+    z = slope * logit + intercept (Platt, 1999; a temperature has no intercept). The log-odds are z, or, where there are
+    `knots`, what these (z, log-odds) say of it, by straight lines between them: the steps of an isotonic calibration
+    (Zadrozny and Elkan, KDD 2002). `at_threshold` is what the threshold means where it was tuned, `sensitive` the point
+    whose sensitivity is 0.95 there, `sensitive_90` the one whose sensitivity is 0.90.
     """
 
     code: str
@@ -48,6 +53,34 @@ class ScoredFinding(_Part):
     positives: int = Field(ge=LEAST_POSITIVES)
     at_threshold: Point | None = None
     sensitive: Point | None = None
+    sensitive_90: Point | None = None
+    knots: tuple[tuple[float, float], ...] = ()
+    calibration: str = "Platt"
+
+    @field_validator("knots")
+    @classmethod
+    def _rise(cls, knots: tuple[tuple[float, float], ...]) -> tuple[tuple[float, float], ...]:
+        pairs = pairwise(knots)
+        if not all(one[0] < other[0] and one[1] <= other[1] for one, other in pairs):
+            raise ValueError("knots rise")
+        return knots
+
+    def log_odds(self, logit: NDArray[np.float64]) -> NDArray[np.float64]:
+        """Return calibrated log-odds of logits, float64 of any shape."""
+        z = self.slope * logit + self.intercept
+        if not self.knots:
+            return z
+        at, to = np.array(self.knots).T
+        return np.asarray(np.interp(z, at, to))
+
+    @property
+    def line_at_threshold(self) -> float:
+        """What slope * logit + intercept is at the threshold: where the score reaches it."""
+        wanted = float(np.log(self.threshold / (1 - self.threshold)))
+        if not self.knots:
+            return wanted
+        at, to = np.array(self.knots).T
+        return float(np.interp(wanted, to, at))
 
     @property
     def finding(self) -> Finding:
@@ -62,7 +95,10 @@ class ScoredFinding(_Part):
 
 
 class Limits(_Part):
-    """Outside these the model never runs. Years, seconds, Hz; `least_known` is a share of the 10 s window, per lead."""
+    """Outside these the model never runs. Years, seconds, Hz; `least_known` is a share of the 10 s window, per lead.
+
+    Without `leads` the model reads whichever of the twelve are there, each for as long as it is known.
+    """
 
     leads: tuple[str, ...] = LEADS
     least_known: float = Field(default=0.95, gt=0, le=1)
@@ -102,6 +138,15 @@ class Weights(_Part):
     parameters: int
 
 
+class DeclaredMember(_Part):
+    """One network of the model: its own preparation, its weights, and its share in the average."""
+
+    preparation: Preprocessing
+    network: Network
+    weights: Weights
+    weight: float = Field(default=1.0, gt=0, le=1)
+
+
 class Corpus(_Part):
     """What the model was trained on and how its truth was made."""
 
@@ -130,7 +175,11 @@ class Figure(_Part):
 
 
 class Card(_Part):
-    """The whole card."""
+    """The whole card.
+
+    What the members put out is averaged over `shifts`, in seconds, and over the members, as `average` says. The only
+    member's `preparation`, `network` and `weights` may stand in the card itself.
+    """
 
     name: str
     version: str
@@ -139,13 +188,29 @@ class Card(_Part):
     not_for: tuple[str, ...]
     findings: tuple[ScoredFinding, ...]
     limits: Limits
-    preparation: Preprocessing
-    network: Network
-    weights: Weights
+    members: tuple[DeclaredMember, ...] = Field(min_length=1)
+    shifts: tuple[float, ...] = Field(default=(0.0,), min_length=1)
+    average: Literal["logits", "probabilities"] = "logits"
     corpus: Corpus
     figures: tuple[Figure, ...]
     figures_command: str
     recipe: dict[str, Any]
+
+    @model_validator(mode="before")
+    @classmethod
+    def _of_one_network(cls, data: Any) -> Any:
+        own = ("preparation", "network", "weights")
+        if not isinstance(data, dict) or "members" in data or not all(part in data for part in own):
+            return data
+        others = {key: value for key, value in data.items() if key not in own}
+        return {**others, "members": [{part: data[part] for part in own}]}
+
+    @field_validator("members")
+    @classmethod
+    def _share(cls, members: tuple[DeclaredMember, ...]) -> tuple[DeclaredMember, ...]:
+        if abs(sum(each.weight for each in members) - 1) > 1e-3:
+            raise ValueError("the members' weights make 1 together")
+        return members
 
     def statements(self) -> tuple[str, ...]:
         """Return what a report should say of the model, as sentences."""
@@ -155,13 +220,17 @@ class Card(_Part):
             *self.not_for,
             f"Trained on {self.corpus.name} {self.corpus.version}, folds {_listed(self.corpus.train_folds)}; "
             f"thresholds and calibration tuned on fold {self.corpus.calibration_fold}.",
-            f"Covers ages from {limits.least_age:g} years, {len(limits.leads)} leads, up to {limits.longest:g} s, from "
+            f"Covers ages from {limits.least_age:g} years, {_counted(limits.leads)}, up to {limits.longest:g} s, from "
             f"{limits.least_fs:g} Hz, high-pass up to {limits.highest_high_pass:g} Hz, low-pass from "
             f"{limits.lowest_low_pass:g} Hz.",
         ]
         if limits.not_assessed:
             said.append(f"Not assessed: {', '.join(limits.not_assessed)}.")
         return tuple(said)
+
+
+def _counted(leads: tuple[str, ...]) -> str:
+    return f"{len(leads)} leads" if len(leads) > 1 else f"lead {leads[0]}" if leads else "any of the twelve leads"
 
 
 def _listed(folds: tuple[int, ...]) -> str:

@@ -1,86 +1,61 @@
-"""One trained network as a Classifier: loads checked weights, scores windows, explains what it asserted."""
+"""A trained model as a Classifier: scores windows by its networks and its card, explains what it asserted."""
 
-import hashlib
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Final
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from safetensors import SafetensorError
-from safetensors.torch import load as load_safetensors
 from torch import Tensor
 
 from ecg.canonical import CanonicalEcg
-from ecg.errors import ModelRefused
-from ecg.quality import Quality
-from ecg.reading import Abstention, Choice, Explanation, ModelName, Prediction, log_odds
+from ecg.leads import LEADS
+from ecg.quality import Quality, WindowQuality
+from ecg.reading import Abstention, Choice, Explanation, ModelName, Prediction
 from ecg.recording import Recording
 from models.card import WEIGHTS as WEIGHTS
 from models.card import Card, SignedCard, read_card
+from models.ensemble import Ensemble, load_ensemble
 from models.explain.reported import Asked, explained
 from models.explain.scorer import Scorer
 from models.limits import first_broken_limit, usable_windows
-from models.nets.paper import PaperCnn, PaperShape
-from models.nets.resnet1d import ResNet1d, ResNet1dShape
-from models.nets.statespace1d import StateSpace1d, StateSpace1dShape
-from models.prepare import Preparation, Prepare
 
-Net = ResNet1d | StateSpace1d | PaperCnn
-NETS: Final[dict[str, tuple[Callable[..., Net], Callable[..., object]]]] = {
-    "resnet1d": (ResNet1d, ResNet1dShape),
-    "statespace1d": (StateSpace1d, StateSpace1dShape),
-    "paper": (PaperCnn, PaperShape),
-}
-
-
-def build(kind: str, shape: dict[str, object], card: str) -> Net:
-    """Build an untrained network from its name and shape, as the file `card` declares them.
-
-    Raises:
-        ModelRefused: no such architecture, or a shape that does not fit it.
-    """
-    if kind not in NETS:
-        raise ModelRefused(f"The card {card} asks for a network of the kind {kind!r}, which is not known.")
-    make, shape_of = NETS[kind]
-    try:
-        return make(shape_of(**{key: tuple(v) if isinstance(v, list) else v for key, v in shape.items()}))
-    except (TypeError, ValueError, RuntimeError) as error:
-        raise ModelRefused(f"A {kind} network cannot have the shape that the card {card} declares.") from error
+BATCH: Final = 12  # windows at once: more gain nothing on one core
 
 
 class NetworkClassifier:
-    """A network with its card. Thread-safe: nothing in it changes after it is made."""
+    """One network or several with their card. Thread-safe: nothing in it changes after it is made."""
 
-    def __init__(self, signed: SignedCard, network: Net) -> None:
+    def __init__(self, signed: SignedCard, ensemble: Ensemble) -> None:
         self.card: Card = signed.card
         self.digest: str = signed.digest
         self.name = ModelName(signed.card.name, signed.card.version, signed.digest, signed.card.statements())
-        self._network: Net = network.eval().requires_grad_(False)
-        self._prepare = Prepare(Preparation(**signed.card.preparation.model_dump()))
-        self._slope = np.array([each.slope for each in signed.card.findings])
-        self._intercept = np.array([each.intercept for each in signed.card.findings])
+        self.ensemble = ensemble
 
     def declines(self, windows: Sequence[CanonicalEcg], recording: Recording, quality: Quality) -> Abstention | None:
         """Say which limit of the card the recording breaks, or None where it is covered."""
         return first_broken_limit(self.card.limits, recording, quality)
 
     def logits(self, windows: Sequence[CanonicalEcg]) -> NDArray[np.float64]:
-        """Return the network's raw outputs, float64 (windows, findings), in the order of the card."""
+        """Return the networks' averaged outputs, float64 (windows, findings), in the order of the card.
+
+        They are scored BATCH at a time, which is as good as alone: a window's score does not depend on its company.
+        """
+        parts = [windows[start : start + BATCH] for start in range(0, len(windows), BATCH)]
         with torch.inference_mode():
-            prepared = self._prepare(*_tensors(windows))
-            return np.asarray(self._network(prepared).double().numpy())
+            made = [self.ensemble.logits(*_tensors(part)).double().numpy() for part in parts]
+        return np.concatenate(made)
 
     def probabilities(self, logits: NDArray[np.float64]) -> NDArray[np.float64]:
         """Return calibrated probabilities for logits (..., findings)."""
-        return np.asarray(1.0 / (1.0 + np.exp(-(self._slope * logits + self._intercept))))
+        columns = [each.log_odds(logits[..., at]) for at, each in enumerate(self.card.findings)]
+        return np.asarray(1.0 / (1.0 + np.exp(-np.stack(columns, axis=-1))))
 
     def predict(self, windows: Sequence[CanonicalEcg], quality: Quality, choice: Choice) -> Prediction:
-        """Score the usable windows, one after the other, and take the median of each finding."""
+        """Score the usable windows, and take the median of each finding."""
         usable = usable_windows(self.card.limits, quality)
-        # One by one, so that a window's score does not depend on its company.
-        logits = np.concatenate([self.logits([windows[index]]) for index in usable])
+        logits = self.logits([self._offered(windows[index], quality.windows[index]) for index in usable])
         middle = np.median(logits, axis=0)
         shown = usable[int(np.abs(logits - middle).sum(axis=1).argmin())]
         scores = tuple(
@@ -98,43 +73,34 @@ class NetworkClassifier:
 
     def asked(self, prediction: Prediction) -> tuple[Asked, ...]:
         """Return what is to be explained: the findings that are asserted."""
-        codes = [each.code for each in self.card.findings]
-        return tuple(
-            Asked(each.finding, codes.index(each.finding.code), log_odds(each.threshold))
-            for each in prediction.asserted
-        )
+        outputs = {each.code: (at, each.line_at_threshold) for at, each in enumerate(self.card.findings)}
+        return tuple(Asked(each.finding, *outputs[each.finding.code]) for each in prediction.asserted)
 
     def scorers(self) -> tuple[Scorer, ...]:
-        """Return the network as its explanations see it: calibrated log-odds, differentiable."""
-        slope, intercept = (torch.tensor(each, dtype=torch.float32) for each in (self._slope, self._intercept))
-        return (Scorer(self._prepare, self._network, slope, intercept),)
+        """Return the networks as their explanations see them: calibrated by the card's line, differentiable."""
+        slope, intercept = (
+            torch.tensor([getattr(each, name) for each in self.card.findings]) for name in ("slope", "intercept")
+        )
+        return tuple(
+            Scorer(each.prepare, each.network, slope, intercept, each.weight) for each in self.ensemble.members
+        )
+
+    def _offered(self, window: CanonicalEcg, quality: WindowQuality) -> CanonicalEcg:
+        """Return what the networks get to see: a model that asks for no lead does without those that are faulty."""
+        if self.card.limits.leads or not quality.faults:
+            return window
+        sound = np.array([lead not in dict(quality.faults) for lead in LEADS])[:, None]
+        return CanonicalEcg(np.where(sound, window.signal, np.float32(0)), window.mask & sound)
 
 
 def load(card_path: Path) -> NetworkClassifier:
-    """Load a model by its card: check the digest, read safetensors (never a pickle), build the network.
+    """Load a model by its card, whose digests prove its weights.
 
     Raises:
         ModelRefused: the card or the weights are missing, changed, or do not fit each other.
     """
     signed = read_card(card_path)
-    weights = signed.card.weights
-    try:
-        data = (card_path.parent / weights.file).read_bytes()
-    except OSError as error:
-        raise ModelRefused(f"The weights {weights.file} cannot be read.") from error
-    if (digest := hashlib.sha256(data).hexdigest()) != weights.sha256:
-        raise ModelRefused(f"The weights {weights.file} have SHA-256 {digest[:12]}..., not {weights.sha256[:12]}... .")
-    network = build(signed.card.network.kind, signed.card.network.shape, card_path.name)
-    try:
-        network.load_state_dict({name: tensor.float() for name, tensor in load_safetensors(data).items()}, strict=True)
-    except (SafetensorError, RuntimeError) as error:
-        raise ModelRefused(f"The weights {weights.file} do not fit the network of their card.") from error
-    if network.shape.outputs != (count := len(signed.card.findings)):
-        raise ModelRefused(f"The card {card_path.name} lists {count} findings for {network.shape.outputs} outputs.")
-    try:
-        return NetworkClassifier(signed, network)
-    except ValueError as error:
-        raise ModelRefused(f"The card {card_path.name} declares a preparation that cannot be: {error}.") from error
+    return NetworkClassifier(signed, load_ensemble(signed.card, card_path))
 
 
 def use_threads(threads: int) -> None:

@@ -71,5 +71,17 @@ class Prepare(nn.Module):
         return centred / _mean(centred**2, known).sqrt().clamp(min=FLAT)
 
 
+def moved(signal: Tensor, by: int) -> Tensor:
+    """Return (..., time) moved by so many samples to the right; 0 fills in."""
+    if by == 0:
+        return signal
+    made = torch.zeros_like(signal)
+    if by > 0:
+        made[..., by:] = signal[..., : signal.shape[-1] - by]
+    else:
+        made[..., :by] = signal[..., -by:]
+    return made
+
+
 def _mean(signal: Tensor, known: Tensor) -> Tensor:
     return (signal * known).sum(dim=-1, keepdim=True) / known.sum(dim=-1, keepdim=True).clamp(min=1.0)

@@ -13,6 +13,7 @@ import torch
 from torch import Tensor
 
 from ecg.leads import LEADS, LIMB_FROM_I_II
+from models.prepare import moved
 
 # Each lead by the potentials of RA, LA, LL, V1 to V6: I = LA - RA, II = LL - RA and what follows from them; V is its
 # electrode - (RA + LA + LL)/3. Kligfield et al., Circulation 2007;115:1306, table 2.
@@ -28,16 +29,6 @@ def shift_in_time(signal: Tensor, most: int, rng: np.random.Generator) -> Tensor
         return signal
     by = rng.integers(-most, most + 1, len(signal))
     return torch.stack([moved(row, int(each)) for row, each in zip(signal, by, strict=True)])
-
-
-def moved(signal: Tensor, by: int) -> Tensor:
-    """Return (..., time) moved by so many samples to the right; 0 fills in."""
-    made = torch.zeros_like(signal)
-    if by >= 0:
-        made[..., by:] = signal[..., : signal.shape[-1] - by]
-    else:
-        made[..., :by] = signal[..., -by:]
-    return made
 
 
 def mix(signal: Tensor, target: Tensor, alpha: float, rng: np.random.Generator) -> tuple[Tensor, Tensor]:

@@ -1,66 +1,177 @@
-"""Sets calibration and thresholds of a fitted network on the calibration fold, with the weights as they will ship."""
+"""Makes a model of one fitted run or several: calibration and thresholds, with the weights as they will ship."""
 
 import json
+import math
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
 import numpy as np
 import torch
-from safetensors.torch import load_file
+from numpy.typing import NDArray
 from torch import Tensor
+from tqdm import tqdm
 
 from models.card import LEAST_POSITIVES
-from training.recipe import Recipe
-from training.run import WEIGHTS
-from training.statistics import best_f1_threshold, platt
+from models.ensemble import Average, averaged
+from models.prepare import moved
+from training.calibration import Calibration, best, log_loss, platt
+from training.corpus import Corpus, prepared
+from training.labels import columns
+from training.run import Run
+from training.statistics import At, at_threshold, best_f1_threshold, threshold_at_sensitivity
 
 CALIBRATION: Final = "calibration.json"
+BATCH: Final = 64
+DIGITS: Final = 4
+AVERAGES: Final[tuple[Average, ...]] = ("logits", "probabilities")
 
 
 @dataclass(frozen=True)
-class Calibrated:
-    """What calibration found for one finding."""
+class Assembly:
+    """What a model is made of: the runs, whose members weigh the same, and how their outputs become one.
 
-    code: str
-    slope: float
-    intercept: float
-    threshold: float
-    positives: int
+    Attributes:
+        runs: directories.
+        shifts: seconds by which each recording is moved, one after the other.
+        average: of what the mean over the runs is taken.
+        findings: what the card says of each, as in models.card.ScoredFinding.
+    """
+
+    runs: tuple[str, ...]
+    shifts: tuple[float, ...]
+    average: Average
+    findings: tuple[dict[str, Any], ...]
 
 
-def shipped_weights(recipe: Recipe, run: Path, codes: Sequence[str]) -> dict[str, Tensor]:
+def shipped_weights(run: Run, codes: Sequence[str]) -> dict[str, Tensor]:
     """Return the averaged weights of a run in float16, with the outputs of these targets alone, in this order."""
-    weights = load_file(run / WEIGHTS)
-    kept = [recipe.targets.index(code) for code in codes]
+    weights = run.weights
+    kept = [run.recipe.targets.index(code) for code in codes]
     for name in ("classify.weight", "classify.bias"):
         weights[name] = weights[name][kept]
     return {name: value.half().contiguous() if value.is_floating_point() else value for name, value in weights.items()}
 
 
-def calibrate(recipe: Recipe, run: Path, signals: np.ndarray, truth: np.ndarray) -> Path:
-    """Calibrate on prepared `signals`, float32 (n, leads, time), with `truth`, bool (n, targets of the recipe).
+def common_targets(runs: Sequence[Run]) -> tuple[str, ...]:
+    """Return the targets that all runs have, in the order of the first.
 
-    Return the file made.
-
-    A finding with fewer than 50 positives gets no threshold, and is left out.
+    Raises:
+        ValueError: they have none in common, or were not made for one calibration fold.
     """
-    network = recipe.untrained(len(recipe.targets)).eval()
-    weights = shipped_weights(recipe, run, recipe.targets)
-    network.load_state_dict({name: value.float() for name, value in weights.items()})
+    if len({(run.recipe.calibration_fold, run.recipe.split) for run in runs}) != 1:
+        raise ValueError("The runs were not made for the same calibration fold.")
+    codes = [code for code in runs[0].recipe.targets if all(code in run.recipe.targets for run in runs)]
+    if not codes:
+        raise ValueError("The runs have no target in common.")
+    return tuple(codes)
+
+
+def run_logits(run: Run, codes: Sequence[str], signals: NDArray[np.float32], shifts: Sequence[float]) -> Tensor:
+    """Return a run's logits as it will ship, float32 (n, codes), the mean over shifts, of prepared (n, leads, time)."""
+    network = run.recipe.untrained(len(codes)).eval()
+    network.load_state_dict({name: value.float() for name, value in shipped_weights(run, codes).items()})
+    steps = [round(seconds * run.recipe.preparation.fs) for seconds in shifts]
+    made: list[Tensor] = []
     with torch.inference_mode():
-        parts = [network(torch.from_numpy(part)).double().numpy() for part in np.array_split(signals, 20)]
-    logits = np.concatenate(parts)
-    found: list[Calibrated] = []
-    for column, code in enumerate(recipe.targets):
-        positives = int(truth[:, column].sum())
-        if positives < LEAST_POSITIVES:
-            continue
-        fitted = platt(truth[:, column], logits[:, column])
-        slope, intercept = round(fitted.slope, 5), round(fitted.intercept, 5)
-        threshold = best_f1_threshold(truth[:, column], type(fitted)(slope, intercept)(logits[:, column]))
-        found.append(Calibrated(code, slope, intercept, round(threshold, 4), positives))
-    path = run / CALIBRATION
-    path.write_text(json.dumps([asdict(each) for each in found], indent=2) + "\n", encoding="utf-8")
-    return path
+        for start in tqdm(range(0, len(signals), BATCH), desc=run.recipe.name, unit="batch", mininterval=2):
+            part = torch.from_numpy(np.array(signals[start : start + BATCH]))
+            made.append(torch.stack([network(moved(part, by)) for by in steps]).mean(dim=0))
+    return torch.cat(made)
+
+
+def calibrate(runs: Sequence[Run], corpus: Corpus, cache: Path | None, shifts: Sequence[float]) -> Assembly:
+    """Make a model of runs on their calibration fold, and keep it beside the first.
+
+    What the mean is taken of, logits or probabilities, is what gives the lower log-loss there. A finding with fewer
+    than 50 positives gets no threshold, and is left out.
+
+    Raises:
+        ValueError: the runs do not go together, or the fold is empty.
+    """
+    codes, fold = common_targets(runs), runs[0].recipe.calibration_fold
+    if not (entries := corpus.fold(fold)):
+        raise ValueError(f"The corpus holds no recording of fold {fold}.")
+    truth = corpus.targets(entries)[:, columns(codes)]
+    enough = np.flatnonzero(truth.sum(axis=0) >= LEAST_POSITIVES)
+    codes, truth = tuple(codes[at] for at in enough), truth[:, enough]
+    each = [
+        run_logits(run, codes, prepared(corpus, entries, run.recipe.preparation, cache or run.directory), shifts)
+        for run in runs
+    ]
+    weights = [1 / len(runs)] * len(runs)
+    ways = {way: averaged(each, weights, way).double().numpy() for way in AVERAGES}
+    way = min(AVERAGES, key=lambda name: _loss(truth, ways[name])) if len(runs) > 1 else "logits"
+    patients = np.unique([entry.patient for entry in entries], return_inverse=True)[1]
+    findings = [_finding(code, truth[:, at], ways[way][:, at], patients) for at, code in enumerate(codes)]
+    made = Assembly(tuple(str(run.directory) for run in runs), tuple(shifts), way, tuple(findings))
+    (runs[0].directory / CALIBRATION).write_text(json.dumps(asdict(made), indent=1) + "\n", encoding="utf-8")
+    return made
+
+
+def read_assembly(directory: Path) -> Assembly:
+    """Read what `calibrate` kept beside a run.
+
+    Raises:
+        FileNotFoundError: the run is not calibrated.
+    """
+    kept = json.loads((directory / CALIBRATION).read_text(encoding="utf-8"))
+    return Assembly(tuple(kept["runs"]), tuple(kept["shifts"]), kept["average"], tuple(kept["findings"]))
+
+
+def table(made: Assembly) -> str:
+    """Lay out for a terminal what was found."""
+    shifts = ", ".join(f"{each:g}" for each in made.shifts)
+    lines = [
+        f"{len(made.runs)} runs, shifts {shifts} s, mean of {made.average}",
+        f"{'label':<24}{'pos':>6}  {'method':<12}{'slope':>7}{'inter':>7}{'thr':>7}{'sens 0.90':>10}{'0.95':>7}",
+    ]
+    for each in made.findings:
+        points = (each["threshold"], each["sensitive_90"]["probability"], each["sensitive"]["probability"])
+        lines.append(
+            f"{each['code']:<24}{each['positives']:>6}  {each['calibration']:<12}{each['slope']:>7.3f}"
+            f"{each['intercept']:>7.3f}{points[0]:>7.3f}{points[1]:>10.3f}{points[2]:>7.3f}"
+        )
+    return "\n".join(lines)
+
+
+def _loss(truth: NDArray[np.bool_], logits: NDArray[np.float64]) -> float:
+    pairs = list(zip(truth.T, logits.T, strict=True))
+    return float(np.mean([log_loss(true, platt(true, given).log_odds(given)) for true, given in pairs]))
+
+
+def _finding(
+    code: str, truth: NDArray[np.bool_], logits: NDArray[np.float64], patients: NDArray[np.integer]
+) -> dict[str, Any]:
+    found: Calibration = best(truth, logits, patients)
+    probability = found(logits)
+    threshold = _rounded(best_f1_threshold(truth, probability))
+    points = {
+        "at_threshold": at_threshold(truth, probability, threshold),
+        "sensitive_90": at_threshold(truth, probability, _rounded(threshold_at_sensitivity(truth, probability, 0.90))),
+        "sensitive": at_threshold(truth, probability, _rounded(threshold_at_sensitivity(truth, probability, 0.95))),
+    }
+    return {
+        "code": code,
+        "slope": found.slope,
+        "intercept": found.intercept,
+        "knots": found.knots,
+        "calibration": found.method,
+        "threshold": threshold,
+        "positives": int(truth.sum()),
+        **{name: _point(at) for name, at in points.items()},
+    }
+
+
+def _point(at: At) -> dict[str, float]:
+    return {
+        "probability": at.probability,
+        "sensitivity": round(at.sensitivity, DIGITS),
+        "specificity": round(at.specificity, DIGITS),
+    }
+
+
+def _rounded(probability: float) -> float:
+    """Round down, so that whoever stood at the threshold still does."""
+    return max(math.floor(probability * 10**DIGITS) / 10**DIGITS, 10**-DIGITS)

@@ -1,174 +1,132 @@
-"""The training commands: fit, calibrate, export, evaluate, predict."""
+"""The training commands: prepare, fit, calibrate, export, evaluate, predict, ablate."""
 
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING
 
 import typer
 
-from ecg.errors import EcgError
+from training import options
+from training.options import command
+
+if TYPE_CHECKING:
+    from training.corpus import Corpus
 
 app = typer.Typer(help="Train, calibrate, evaluate and export the models.", no_args_is_help=True)
 
-CorpusOption = Annotated[
-    Path, typer.Option("--corpus", help="PTB-XL in its official layout.", exists=True, file_okay=False)
-]
-RecipeArgument = Annotated[
-    Path, typer.Argument(help="A recipe, such as training/recipes/twelve-lead.toml.", exists=True)
-]
 
-OutOption = Annotated[Path, typer.Option("--out", help="Where the run keeps recipe, checkpoint, log and weights.")]
-CacheOption = Annotated[
-    Path | None, typer.Option("--cache", help="Where prepared tensors lie, for several runs; not said: in --out.")
-]
-FoldsOption = Annotated[
-    str | None,
-    typer.Option(
-        "--folds",
-        metavar="TRAIN[:CALIBRATION]",
-        help="Instead of the recipe's: 1-7:8 trains on folds 1 to 7, and watches and calibrates on 8.",
-    ),
-]
+@command(app, options.Prepare)
+def prepare(asked: options.Prepare) -> None:
+    from training.corpus import Corpus, prepared
+    from training.recipe import read_recipe
+
+    plan = read_recipe(asked.recipe)
+    corpus = Corpus(asked.corpus, by_patients=plan.by_patients)
+    for entries in (corpus.training(plan.train_folds), corpus.fold(plan.calibration_fold)):
+        if not entries:
+            raise ValueError("The corpus holds none of the recipe's recordings.")
+        made = prepared(corpus, entries, plan.preparation, asked.cache)
+        typer.echo(f"{made.shape[0]} recordings, {made.shape[1]} leads, {made.shape[2]} samples")
 
 
-@contextmanager
-def errors_told() -> Iterator[None]:
-    """Turn what a user can mend into a line that says so."""
-    try:
-        yield
-    except FileNotFoundError as error:
-        raise typer.BadParameter(f"{error.filename} is not there.") from error
-    except (EcgError, ValueError) as error:
-        raise typer.BadParameter(str(error)) from error
-
-
-@app.command()
-@errors_told()
-def fit(
-    recipe: RecipeArgument,
-    corpus: CorpusOption,
-    out: OutOption,
-    cache: CacheOption = None,
-    folds: FoldsOption = None,
-) -> None:
-    """Fit a network. Run it again with the same --out to go on after a kill."""
+@command(app, options.Fit)
+def fit(asked: options.Fit) -> None:
     from training.corpus import Corpus
     from training.fit import fit as run
     from training.fit import load_data
+    from training.plots import curves
     from training.recipe import read_recipe
 
-    plan = read_recipe(recipe)
-    if folds is not None:
-        plan = plan.on_folds(folds)
-    typer.echo(f"averaged weights: {run(load_data(Corpus(corpus), plan, cache or out), plan, out)}")
+    plan = read_recipe(asked.recipe)
+    if asked.folds is not None:
+        plan = plan.on_folds(asked.folds)
+    corpus = Corpus(asked.corpus, by_patients=plan.by_patients)
+    weights = run(load_data(corpus, plan, asked.cache or asked.out), plan, asked.out)
+    typer.echo(f"averaged weights: {weights}\ntraining curves: {curves(asked.out)}")
 
 
-@app.command()
-@errors_told()
-def calibrate(corpus: CorpusOption, out: OutOption, cache: CacheOption = None) -> None:
-    """Set calibration and thresholds of a fitted run on the fold that its recipe names for it."""
+@command(app, options.Calibrate)
+def calibrate(asked: options.Calibrate) -> None:
     from training.calibrate import calibrate as run
-    from training.corpus import Corpus, prepared
-    from training.labels import columns
+    from training.calibrate import table
+    from training.corpus import Corpus
     from training.run import open_run
 
-    plan, source = open_run(out).recipe, Corpus(corpus)
-    entries = source.fold(plan.calibration_fold)
-    if not entries:
-        raise ValueError(f"The corpus holds no recording of fold {plan.calibration_fold}.")
-    signals = prepared(source, entries, plan.preparation, cache or out)
-    truth = source.targets(entries)[:, columns(plan.targets)]
-    typer.echo(run(plan, out, signals, truth).read_text(encoding="utf-8"))
+    runs = [open_run(each) for each in (asked.out, *asked.others)]
+    corpus = Corpus(asked.corpus, by_patients=runs[0].recipe.by_patients)
+    typer.echo(table(run(runs, corpus, asked.cache, asked.shifts or [0.0])))
 
 
-@app.command()
-@errors_told()
-def export(
-    corpus: CorpusOption,
-    out: OutOption,
-    to: Annotated[Path, typer.Option(help="Where weights and card are written.")] = Path("models/weights"),
-) -> None:
-    """Write the weights and the card of a calibrated run."""
+@command(app, options.Export)
+def export(asked: options.Export) -> None:
     from training.corpus import Corpus
     from training.evaluate import table
     from training.export import export as run
-    from training.run import open_run
 
-    path, rows = run(open_run(out).recipe, out, Corpus(corpus), to)
+    path, rows = run(asked.out, Corpus(asked.corpus, by_patients=asked.split), asked.to)
     typer.echo(f"{table(rows)}\ncard: {path}")
 
 
-@app.command()
-@errors_told()
-def evaluate(
-    corpus: CorpusOption,
-    fold: Annotated[int, typer.Option(help="Which of PTB-XL's folds to measure on.")],
-    json_file: Annotated[Path | None, typer.Option("--json", help="Also write the rows to this file.")] = None,
-    weights: Annotated[Path, typer.Option(help="The directory of the cards, or one card.")] = Path("models/weights"),
-    against: Annotated[
-        Path | None, typer.Option(help="Compare with the predictions in this CSV, which `predict` or others wrote.")
-    ] = None,
-) -> None:
-    """Print, per arm and label, the AUC with its 95 % bootstrap interval, and what the threshold does."""
+@command(app, options.Evaluate)
+def evaluate(asked: options.Evaluate) -> None:
     from models.network import load
-    from training import compare
+    from training import compare, plots
     from training.corpus import Corpus
     from training.evaluate import figures, recordings, score, table, write_json
+    from training.subgroups import subgroups
 
-    source, others = Corpus(corpus), None if against is None else compare.read_predictions(against)
-    entries, rows = recordings(source, fold), []
+    source = Corpus(asked.corpus, by_patients=asked.split)
+    others = None if asked.against is None else compare.read_predictions(asked.against)
+    entries, rows, parts = recordings(source, asked.fold), [], []
     truth = source.targets(entries)
-    for card in _cards(weights):
+    for card in _cards(asked.weights, source):
         classifier = load(card)
-        given = score(classifier, source, entries)
-        rows += figures(classifier, fold, truth, given)
+        given = score(classifier, source, entries, asked.show)
+        measured = figures(classifier, asked.fold, truth, given)
+        rows += measured
+        if asked.subgroups:
+            parts += subgroups(classifier, asked.fold, entries, truth, given)
+        if asked.plots is not None:
+            plots.evaluation(asked.plots, classifier, truth, given)
         if others is not None:
             ours = compare.by_label(classifier, given)
             typer.echo(compare.table(classifier.card.arm, compare.compared(source, entries, ours, others)))
-    typer.echo(table(rows))
-    if json_file is not None:
-        write_json(rows, json_file)
+    typer.echo(table(rows + parts))
+    if asked.json_file is not None:
+        write_json(rows + parts, asked.json_file)
 
 
-@app.command()
-@errors_told()
-def predict(
-    corpus: CorpusOption,
-    fold: Annotated[int, typer.Option(help="Which of PTB-XL's folds to predict.")],
-    to: Annotated[Path, typer.Option(help="The CSV that is written: ecg_id, and a column for each label.")],
-    card: Annotated[Path, typer.Option(help="The model's card.")] = Path("models/weights/twelve-lead.json"),
-) -> None:
-    """Write a model's probabilities for every recording of a fold, for `evaluate --against` and other programs."""
+@command(app, options.Predict)
+def predict(asked: options.Predict) -> None:
     from models.network import load
     from training.compare import by_label, write_predictions
     from training.corpus import Corpus
     from training.evaluate import recordings, score
 
-    classifier, source = load(card), Corpus(corpus)
-    entries = recordings(source, fold)
-    write_predictions(to, entries, by_label(classifier, score(classifier, source, entries)))
+    classifier, source = load(asked.card), Corpus(asked.corpus, by_patients=asked.split)
+    entries = recordings(source, asked.fold)
+    write_predictions(asked.to, entries, by_label(classifier, score(classifier, source, entries)))
 
 
-@app.command()
-@errors_told()
-def quality(
-    corpus: CorpusOption,
-    fold: Annotated[list[int], typer.Option(help="Which of PTB-XL's folds; may be given several times.")],
-) -> None:
-    """Print how many recordings the quality gate refuses, by code."""
+@command(app, options.Gate)
+def quality(asked: options.Gate) -> None:
     from training import quality
     from training.corpus import Corpus
 
-    source = Corpus(corpus)
-    if not (entries := source.fold(*fold)):
+    source = Corpus(asked.corpus)
+    if not (entries := source.fold(*asked.folds)):
         raise ValueError("The corpus holds no recording of these folds.")
     typer.echo(quality.table(quality.refusals(source, entries)))
 
 
-def _cards(weights: Path) -> list[Path]:
+def _cards(weights: Path, corpus: "Corpus") -> list[Path]:
+    """Return the cards of a directory, one card, or that of a calibrated run, which is written for it."""
+    from training.calibrate import CALIBRATION
+    from training.export import write_model
+
     if weights.is_file():
         return [weights]
+    if (weights / CALIBRATION).exists():
+        return [write_model(weights, corpus, weights / "model")]
     if not (cards := sorted(weights.glob("*.json"))):
         raise ValueError(f"{weights} holds no model card.")
     return cards

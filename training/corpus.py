@@ -6,7 +6,7 @@ Wagner et al., Sci Data 7, 154 (2020). Signals go through the same `canonicalise
 import csv
 import hashlib
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Final, cast
 
@@ -26,18 +26,25 @@ DATABASE: Final = "ptbxl_database.csv"
 STATEMENTS: Final = "scp_statements.csv"
 LOW_RATE: Final = "records100"
 HIGH_RATE: Final = "records500"
+SHARES: Final = (0.70, 0.15)  # of the patients in folds 1 and 2; the rest is fold 3
 NEAR_DUPLICATES: Final = "near_duplicates.csv"
 MILLIVOLT_PER_UNIT: Final = {"mV": 1.0, "uV": 1e-3, "V": 1e3}
 
 
 @dataclass(frozen=True)
 class Entry:
-    """One row of the database."""
+    """One row of the database; of the patient and the device what subgroups are made by, '' where it is not known."""
 
     ecg_id: int
     fold: int
     signal: str
     scp_codes: str
+    patient: int
+    age: float | None = None
+    sex: str = ""
+    device: str = ""
+    site: str = ""
+    pacemaker: str = ""
 
 
 class Corpus:
@@ -47,22 +54,21 @@ class Corpus:
         directory: where ptbxl_database.csv lies.
         high_rate: read the 500 Hz signals (filename_hr) or those at 100 Hz (filename_lr); not said: those at 100 Hz,
             or at 500 Hz where there are no others.
+        by_patients: in the place of PTB-XL's ten folds there are three, of 70, 15 and 15 % of the patients.
 
     Raises:
         FileNotFoundError: a table is missing.
     """
 
-    def __init__(self, directory: Path, *, high_rate: bool | None = None) -> None:
+    def __init__(self, directory: Path, *, high_rate: bool | None = None, by_patients: bool = False) -> None:
         if high_rate is None:
             high_rate = not (directory / LOW_RATE).is_dir() and (directory / HIGH_RATE).is_dir()
         self.directory = directory
         self.statements = Statements(directory / STATEMENTS)
         column = "filename_hr" if high_rate else "filename_lr"
         with (directory / DATABASE).open(newline="", encoding="utf-8") as file:
-            self.entries = tuple(
-                Entry(int(float(row["ecg_id"])), int(row["strat_fold"]), row[column], row["scp_codes"])
-                for row in csv.DictReader(file)
-            )
+            entries = tuple(_entry(row, column) for row in csv.DictReader(file))
+        self.entries = _split_by_patients(entries) if by_patients else entries
 
     def fold(self, *folds: int) -> tuple[Entry, ...]:
         """Return the entries of these folds, in the order of the database."""
@@ -97,12 +103,36 @@ class Corpus:
         if not path.exists():
             return set()
         with path.open(newline="", encoding="utf-8") as file:
-            pairs = [
-                ((int(row["a"]), int(row["fold_a"])), (int(row["b"]), int(row["fold_b"])))
-                for row in csv.DictReader(file)
-            ]
+            pairs = [(int(row["a"]), int(row["b"])) for row in csv.DictReader(file)]
+        fold_of = {entry.ecg_id: entry.fold for entry in self.entries}
         inside = [(one, other) for pair in pairs for one, other in (pair, pair[::-1])]
-        return {one[0] for one, other in inside if one[1] in folds and other[1] not in folds}
+        return {one for one, other in inside if fold_of.get(one) in folds and fold_of.get(other) not in folds}
+
+
+def _entry(row: dict[str, str], signal: str) -> Entry:
+    number = int(float(row["ecg_id"]))
+    return Entry(
+        ecg_id=number,
+        fold=int(row["strat_fold"]),
+        signal=row[signal],
+        scp_codes=row["scp_codes"],
+        patient=int(float(row.get("patient_id") or number)),
+        age=float(row["age"]) if row.get("age") else None,
+        sex=row.get("sex", ""),
+        device=(row.get("device") or "").strip(),
+        site=row.get("site", ""),
+        pacemaker=(row.get("pacemaker") or "").strip(),
+    )
+
+
+def _split_by_patients(entries: Sequence[Entry]) -> tuple[Entry, ...]:
+    patients = np.unique([entry.patient for entry in entries])
+    drawn = np.random.default_rng(0).permutation(len(patients)) / len(patients)
+    fold = {
+        int(patient): 1 if at < SHARES[0] else 2 if at < SHARES[0] + SHARES[1] else 3
+        for patient, at in zip(patients, drawn, strict=True)
+    }
+    return tuple(replace(entry, fold=fold[entry.patient]) for entry in entries)
 
 
 def prepared(corpus: Corpus, entries: Sequence[Entry], preparation: Preparation, cache: Path) -> NDArray[np.float32]:

@@ -14,7 +14,7 @@ import torch
 from numpy.typing import NDArray
 from tqdm import tqdm
 
-from training.augment import moved
+from models.prepare import moved
 from training.corpus import Corpus, Entry, prepared
 from training.recipe import Recipe, Teacher
 from training.run import WEIGHTS, Run, open_run

@@ -17,7 +17,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 from tqdm import tqdm
 
-from models.network import Net
+from models.architectures import Net
 from training import augment
 from training.corpus import Corpus, prepared
 from training.distil import softened

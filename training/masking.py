@@ -59,7 +59,13 @@ def draw_known(time: int, rng: np.random.Generator) -> NDArray[np.bool_]:
 
 
 def whole(time: int, leads: Sequence[str]) -> NDArray[np.bool_]:
-    """Return bool (12, time): these leads are known throughout, and what follows from them."""
+    """Return bool (12, time): these leads are known throughout, and what follows from them.
+
+    Raises:
+        ValueError: one is none of the twelve.
+    """
+    if unknown := [lead for lead in leads if lead not in LEADS]:
+        raise ValueError(f"No standard leads: {', '.join(unknown)}.")
     known = np.zeros((len(LEADS), time), dtype=bool)
     known[[LEADS.index(lead) for lead in leads]] = True
     return with_derived(known)

@@ -6,10 +6,10 @@ from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any, Literal
 
+from models.architectures import NETS, Net
 from models.nets.paper import PaperShape
 from models.nets.resnet1d import ResNet1dShape
 from models.nets.statespace1d import StateSpace1dShape
-from models.network import NETS, Net
 from models.prepare import Preparation
 from training.labels import TARGETS, columns
 
@@ -35,7 +35,9 @@ class Teacher:
 
 @dataclass(frozen=True)
 class Recipe:
-    """How to train one network. Folds are PTB-XL's; `averaging` is the decay per step.
+    """How to train one network. `averaging` is the decay per step.
+
+    Folds are PTB-XL's, or, where `split` is 'patients', 1, 2 and 3: 70, 15 and 15 % of the patients.
 
     `targets` are the outputs that count; with `helpers` the corpus's statements are learned beside them. A `schedule`
     is 'one-cycle' or 'plateau': then the rate is halved when the watched loss has not fallen for five epochs. `initial`
@@ -51,6 +53,7 @@ class Recipe:
     arm: str
     train_folds: tuple[int, ...] = (1, 2, 3, 4, 5, 6, 7, 8)
     calibration_fold: int = 9
+    split: Literal["folds", "patients"] = "folds"
     seed: int = 1
     epochs: int = 20
     batch: int = 128
@@ -88,6 +91,11 @@ class Recipe:
             raise ValueError(f"Fold {self.calibration_fold} cannot be trained on and calibrated on.")
         if self.preparation.z_score and (self.gain or self.wander or self.noise):
             raise ValueError("A gain, wander or noise in mV has no meaning after a z-score of each lead.")
+
+    @property
+    def by_patients(self) -> bool:
+        """Whether its folds are those of the patient split."""
+        return self.split == "patients"
 
     def on_folds(self, words: str) -> "Recipe":
         """Return the recipe with other folds, as '1-7:8' names them: for training, and, if said, for calibration.

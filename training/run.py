@@ -8,7 +8,7 @@ from typing import Final
 from safetensors.torch import load_file
 from torch import Tensor
 
-from models.network import Net
+from models.architectures import Net
 from training.recipe import Recipe, read_recipe
 
 CHECKPOINT: Final = "checkpoint.pt"

@@ -1,12 +1,11 @@
-"""Figures of a classifier: AUC with its bootstrap interval, the threshold of best F1, and Platt's calibration."""
+"""Figures of a classifier: AUC with its bootstrap interval, calibration error, operating points, AUC at coverage."""
 
 from dataclasses import dataclass
 from typing import Final
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.optimize import minimize
-from scipy.special import expit
+from scipy.special import logit
 from scipy.stats import rankdata
 
 REPEATS: Final = 1000
@@ -69,23 +68,48 @@ def best_f1_threshold(truth: NDArray[np.bool_], probability: NDArray[np.floating
 
 
 @dataclass(frozen=True)
-class Platt:
-    """probability = 1 / (1 + exp(-(slope * logit + intercept)))."""
+class At:
+    """What counting as positive from a probability does on some recordings."""
 
-    slope: float
-    intercept: float
+    probability: float
+    sensitivity: float
+    specificity: float
+    f1: float
 
-    def __call__(self, logit: NDArray[np.floating]) -> NDArray[np.float64]:
-        return np.asarray(1.0 / (1.0 + np.exp(-(self.slope * logit + self.intercept))), dtype=np.float64)
+
+def at_threshold(truth: NDArray[np.bool_], probability: NDArray[np.floating], threshold: float) -> At:
+    """Return what a threshold does; a share of nothing is 0."""
+    counted = probability >= threshold
+    hits, positives = float((counted & truth).sum()), float(truth.sum())
+    spared, negatives = float((~counted & ~truth).sum()), float((~truth).sum())
+    f1 = 2 * hits / max(float(counted.sum()) + positives, 1.0)
+    return At(threshold, hits / max(positives, 1.0), spared / max(negatives, 1.0), f1)
 
 
-def platt(truth: NDArray[np.bool_], logit: NDArray[np.floating]) -> Platt:
-    """Fit slope and intercept by maximum likelihood (Platt, 1999)."""
+def threshold_at_sensitivity(truth: NDArray[np.bool_], probability: NDArray[np.floating], sensitivity: float) -> float:
+    """Return the highest probability from which at least this share of the positives is found."""
+    given = np.sort(probability[truth])
+    return float(given[int((1 - sensitivity) * len(given) + 1e-9)])
 
-    def loss(parameters: NDArray[np.float64]) -> tuple[float, NDArray[np.float64]]:
-        z = parameters[0] * logit + parameters[1]
-        wrong = expit(z) - truth
-        return float(np.mean(np.logaddexp(0.0, z) - truth * z)), np.array([np.mean(wrong * logit), np.mean(wrong)])
 
-    found = minimize(loss, np.array([1.0, 0.0]), method="BFGS", jac=True, options={"gtol": 1e-7})
-    return Platt(float(found.x[0]), float(found.x[1]))
+def brier(truth: NDArray[np.bool_], probability: NDArray[np.floating]) -> float:
+    """Return the mean squared difference of probability and truth (Brier, 1950)."""
+    return float(np.mean((probability - truth) ** 2))
+
+
+def log_odds(probability: NDArray[np.floating]) -> NDArray[np.float64]:
+    """Return log-odds, finite also where a probability is rounded to 0 or 1."""
+    return np.asarray(logit(np.clip(probability.astype(np.float64), 1e-9, 1 - 1e-9)))
+
+
+def certainty(probability: NDArray[np.floating], threshold: float) -> NDArray[np.float64]:
+    """Return how far from its threshold each probability is, in log-odds: the lowest are the first to abstain on."""
+    return np.asarray(np.abs(log_odds(probability) - log_odds(np.array([threshold]))[0]))
+
+
+def auc_at_coverage(
+    truth: NDArray[np.bool_], probability: NDArray[np.floating], threshold: float, coverage: float
+) -> float:
+    """Return the AUC over the share of recordings, `coverage`, that are furthest from the threshold."""
+    kept = np.argsort(-certainty(probability, threshold), kind="stable")[: round(coverage * len(truth))]
+    return auc(truth[kept], probability[kept])

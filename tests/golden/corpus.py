@@ -80,6 +80,9 @@ def write(
     database = [
         {
             "ecg_id": row.ecg_id,
+            "patient_id": f"{row.ecg_id}.0",
+            "age": "55.0" if row.fold == 9 else "",
+            "sex": str(row.ecg_id % 2),
             "scp_codes": str(row.codes),
             "strat_fold": row.fold,
             "filename_lr": f"records100/00000/{row.ecg_id:05d}_lr",

@@ -13,10 +13,12 @@ import pytest
 import torch
 from safetensors.torch import load_file
 from sklearn.metrics import roc_auc_score
+from typer.testing import CliRunner
 
 from models.network import load
 from tests.golden import corpus as golden
-from training.calibrate import CALIBRATION
+from training.calibrate import read_assembly
+from training.cli import app
 from training.corpus import Corpus
 from training.evaluate import TUNED, score
 from training.labels import TARGETS
@@ -54,7 +56,8 @@ def made(tmp_path_factory: pytest.TempPathFactory) -> Path:
     golden.write(root / "corpus", [*train, *tuning, *normal], [(train[0], tuning[0])])
     options = ("--corpus", root / "corpus", "--out", root / "run")
     fit, calibrate = ("fit", root / "tiny.toml", *options), ("calibrate", *options)
-    for command in (fit, calibrate, ("export", *options, "--to", root / "weights")):
+    prepare = ("prepare", root / "tiny.toml", "--corpus", root / "corpus", "--cache", root / "run")
+    for command in (prepare, fit, calibrate, ("export", *options, "--to", root / "weights")):
         done = run(*command)
         assert done.returncode == 0, done.stderr
     return root
@@ -76,8 +79,8 @@ def card(made: Path) -> dict[str, Any]:
 
 
 def test_a_finding_with_fewer_than_50_positives_gets_no_threshold_and_is_left_out(made: Path) -> None:
-    calibration = json.loads((made / "run" / CALIBRATION).read_text(encoding="utf-8"))
-    assert {each["code"]: each["positives"] for each in calibration} == CALIBRATED
+    calibration = read_assembly(made / "run")
+    assert {each["code"]: each["positives"] for each in calibration.findings} == CALIBRATED
     assert {each["code"]: each["positives"] for each in card(made)["findings"]} == CALIBRATED
     assert all("tuned on this fold" in each["threshold_rule"] for each in card(made)["findings"])
 
@@ -91,7 +94,7 @@ def test_the_shipped_weights_are_float16_and_hold_the_outputs_of_calibrated_find
     assert kept == [1, 2, 5, 7, 8]
     assert torch.equal(shipped["classify.weight"], fitted["classify.weight"][kept].half())
     assert torch.equal(shipped["classify.bias"], fitted["classify.bias"][kept].half())
-    assert card(made)["weights"]["sha256"] == hashlib.sha256(path.read_bytes()).hexdigest()
+    assert card(made)["members"][0]["weights"]["sha256"] == hashlib.sha256(path.read_bytes()).hexdigest()
 
 
 def test_the_exported_model_loads_and_says_what_it_was_made_of(made: Path) -> None:
@@ -176,3 +179,53 @@ def test_the_log_of_the_run_is_a_table(made: Path) -> None:
     with (made / "run" / "log.csv").open(newline="", encoding="utf-8") as file:
         rows = list(csv.DictReader(file))
     assert len(rows) == 6 and {"epoch", "loss", "MI-or-STTC"} <= set(rows[0])
+
+
+def test_the_cards_points_have_the_sensitivity_that_they_promise(made: Path) -> None:
+    classifier, source = load(made / "weights" / "tiny.json"), Corpus(made / "corpus")
+    entries = source.fold(9)
+    truth, probability = source.targets(entries)[:, [1, 2, 5, 7, 8]], score(classifier, source, entries)
+    for finding, true, given in zip(classifier.card.findings, truth.T, probability.T, strict=True):
+        for point, least in ((finding.sensitive_90, 0.90), (finding.sensitive, 0.95), (finding.at_threshold, 0)):
+            assert point is not None and point.sensitivity >= least
+            assert (given >= point.probability)[true].mean() == pytest.approx(point.sensitivity, abs=0.02)
+            assert (given < point.probability)[~true].mean() == pytest.approx(point.specificity, abs=0.02)
+
+
+def invoked(*arguments: object) -> str:
+    done = CliRunner().invoke(app, list(map(str, arguments)), catch_exceptions=False)
+    assert done.exit_code == 0, done.output
+    return done.output
+
+
+def test_two_runs_become_one_model_that_is_measured_before_it_ships(made: Path) -> None:
+    corpus = ("--corpus", made / "corpus")
+    (made / "other.toml").write_text(f"{RECIPE}seed = 2\n", encoding="utf-8")
+    invoked("fit", made / "other.toml", *corpus, "--out", made / "other", "--cache", made / "run")
+    more = ("--with", made / "run", "--shift", -0.1, "--shift", 0.1, "--cache", made / "run")
+    said = invoked("calibrate", *corpus, "--out", made / "other", *more)
+    assert "2 runs, shifts -0.1, 0.1 s" in said
+    drawn = ("--subgroups", "--plots", made / "plots", "--json", made / "other.json")
+    said = invoked("evaluate", *corpus, "--fold", 9, "--weights", made / "other", *drawn)
+    classifier = load(made / "other" / "model" / "tiny.json")
+    assert [each.weights.file for each in classifier.card.members] == ["tiny-1.safetensors", "tiny-2.safetensors"]
+    assert classifier.card.shifts == (-0.1, 0.1)
+    rows = json.loads((made / "other.json").read_text(encoding="utf-8"))
+    assert {row["group"] for row in rows} == {"all", "no pacemaker stated", "sex female", "sex male", "age 40 to 59"}
+    assert {row["n"] for row in rows if row["group"] == "sex male"} == {70}
+    whole = [row for row in rows if row["group"] == "all"]
+    assert all(0 <= row["ece"] < 0.3 and 0 < row["brier"] < 0.3 and row["slope"] > 0 for row in whole)
+    assert all(row["slope"] is None for row in rows if row["positives"] in {0, row["n"]}), "no line without both"
+    assert (made / "plots" / "tiny.svg").read_text(encoding="utf-8").count("<g id=") > 20
+    assert (made / "run" / "curves.svg").exists()
+
+
+def test_a_model_can_be_measured_on_fewer_leads(made: Path) -> None:
+    corpus, weights = ("--corpus", made / "corpus", "--fold", 9), ("--weights", made / "weights")
+    aucs = []
+    for show in ("", "II", "3x4"):
+        invoked("evaluate", *corpus, *weights, "--show", show, "--json", made / "shown.json")
+        aucs.append([row["auc"] for row in json.loads((made / "shown.json").read_text(encoding="utf-8"))])
+    assert aucs[0] != aucs[1] != aucs[2]
+    done = CliRunner().invoke(app, [str(each) for each in ("evaluate", *corpus, *weights, "--show", "V9")])
+    assert done.exit_code == 2 and "No standard leads: V9" in done.output

@@ -4,9 +4,20 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from sklearn.metrics import f1_score, roc_auc_score
+from sklearn.metrics import brier_score_loss, f1_score, recall_score, roc_auc_score
 
-from training.statistics import Interval, auc, auc_difference, auc_interval, best_f1_threshold, calibration_error, platt
+from training.statistics import (
+    Interval,
+    at_threshold,
+    auc,
+    auc_at_coverage,
+    auc_difference,
+    auc_interval,
+    best_f1_threshold,
+    brier,
+    calibration_error,
+    threshold_at_sensitivity,
+)
 
 # Few values, so that ties are the rule.
 PAIRS = st.lists(st.tuples(st.booleans(), st.integers(1, 9).map(lambda at: at / 10)), min_size=2, max_size=60)
@@ -81,11 +92,35 @@ def test_the_threshold_is_that_of_brute_force(pairs: list[tuple[bool, float]]) -
     assert f1_score(truth, probability >= found) == pytest.approx(best) and found in probability
 
 
-@pytest.mark.parametrize(("slope", "intercept"), [(1.0, 0.0), (0.6, -1.2), (2.5, 1.0)])
-def test_platt_finds_the_slope_and_intercept_that_were_simulated(slope: float, intercept: float) -> None:
-    rng = np.random.default_rng(0)
-    logit = rng.normal(0, 2, 20_000)
-    truth = rng.random(20_000) < 1 / (1 + np.exp(-(slope * logit + intercept)))
-    found = platt(truth, logit)
-    assert found.slope == pytest.approx(slope, rel=0.05) and found.intercept == pytest.approx(intercept, abs=0.06)
-    assert found(logit).mean() == pytest.approx(truth.mean(), abs=1e-3)  # calibrated in the large
+@settings(deadline=None)
+@given(PAIRS.filter(lambda pairs: any(true for true, _ in pairs)), st.sampled_from([0.5, 0.9, 0.95]))
+def test_the_threshold_of_a_sensitivity_is_the_highest_one(pairs: list[tuple[bool, float]], least: float) -> None:
+    truth, probability = columns(pairs)
+    reaching = [each for each in np.unique(probability) if (probability >= each)[truth].mean() >= least - 1e-9]
+    assert threshold_at_sensitivity(truth, probability, least) == max(reaching)
+
+
+@settings(deadline=None)
+@given(PAIRS, st.sampled_from([0.0, 0.35, 0.4, 1.0]))
+def test_what_a_threshold_does_is_what_scikit_learn_says(pairs: list[tuple[bool, float]], threshold: float) -> None:
+    truth, probability = columns(pairs)
+    found = at_threshold(truth, probability, threshold)
+    said = probability >= threshold
+    assert found.sensitivity == pytest.approx(recall_score(truth, said, zero_division=0))
+    assert found.specificity == pytest.approx(recall_score(~truth, ~said, zero_division=0))
+    assert found.f1 == pytest.approx(f1_score(truth, said, zero_division=0))
+
+
+def test_brier_is_that_of_scikit_learn() -> None:
+    truth, score = simulated(200)
+    probability = 1 / (1 + np.exp(-score))
+    assert brier(truth, probability) == pytest.approx(brier_score_loss(truth, probability))
+
+
+def test_abstaining_near_the_threshold_raises_the_auc_and_coverage_of_all_is_no_abstaining() -> None:
+    truth, score = simulated(2000)
+    probability = 1 / (1 + np.exp(-score))
+    whole, most = (auc_at_coverage(truth, probability, 0.6, share) for share in (1.0, 0.9))
+    assert whole == auc(truth, probability) < most
+    kept = np.abs(np.log(probability / (1 - probability)) - np.log(1.5)) > 0.3
+    assert auc_at_coverage(truth, probability, 0.6, kept.mean()) == pytest.approx(auc(truth[kept], probability[kept]))
