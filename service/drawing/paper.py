@@ -113,7 +113,7 @@ class Paper:
 
     def _strip(self, canvas: Canvas, relevance: NDArray[np.float32]) -> None:
         height = self.layout.height * mm
-        for start, end, level in _steps(relevance, slice(0, len(relevance))):
+        for start, end, level in _steps(relevance, np.ones(len(relevance), dtype=np.bool_)):
             canvas.setFillColorRGB(*strip_colour(level / MAP_LEVELS))
             canvas.rect(_across(start), 0, _across(end) - _across(start), height, stroke=0, fill=1)
 
@@ -122,12 +122,9 @@ class Paper:
         for segment in only:
             points = self._band_points[self.layout.segments.index(segment)]
             row, samples = LEADS.index(segment.lead), _samples(segment)
-            known = np.where(self.window.mask[row], relevance[row], 0)
-            for start, end, level in _steps(known, samples):
-                if self.window.mask[row, start:end].all():
-                    first = (start - samples.start) // BAND_STEP
-                    run = points[first : first + (end - start) // BAND_STEP + 1]
-                    runs.setdefault(level, []).append(f"{run[0]} m {' l '.join(run[1:])} l")
+            for start, end, level in _steps(relevance[row, samples], self.window.mask[row, samples]):
+                run = points[start // BAND_STEP : end // BAND_STEP + 1]
+                runs.setdefault(level, []).append(f"{run[0]} m {' l '.join(run[1:])} l")
         canvas.saveState()
         canvas.scale(1 / GRAIN, 1 / GRAIN)
         canvas.setLineWidth(BAND_WIDTH * mm * GRAIN)
@@ -282,12 +279,16 @@ def _extremes(height: NDArray[np.float64], size: int) -> NDArray[np.int64]:
     )
 
 
-def _steps(relevance: NDArray[np.float32], samples: slice) -> Iterator[tuple[int, int, int]]:
-    """Yield (first sample, end, level of the scale) of the stretches of one level, without those that are not shown."""
-    edges = np.append(np.arange(samples.start, samples.stop, round(MAP_STEP * FS)), samples.stop)
-    shown = np.add.reduceat(relevance[: samples.stop], edges[:-1]) / np.diff(edges)
-    level = np.where(shown < LEAST_SHOWN, 0, np.ceil(shown * MAP_LEVELS)).astype(np.int64)
-    turns = np.flatnonzero(np.diff(level, prepend=-1, append=-1))
+def _steps(relevance: NDArray[np.float32], known: NDArray[np.bool_]) -> Iterator[tuple[int, int, int]]:
+    """Yield (first sample, end, level of the scale) of the stretches of one level, without those that are not shown.
+
+    A step of MAP_STEP is shown where all of it is known and its mean reaches LEAST_SHOWN.
+    """
+    edges = np.append(np.arange(0, len(relevance), round(MAP_STEP * FS)), len(relevance))
+    mean = np.add.reduceat(relevance, edges[:-1]) / np.diff(edges)
+    shown = np.logical_and.reduceat(known, edges[:-1]) & (mean >= LEAST_SHOWN)
+    level = np.where(shown, np.ceil(mean * MAP_LEVELS), 0).astype(np.int64)
+    turns = np.flatnonzero(np.diff(level, prepend=-1, append=-1)).tolist()
     for first, last in pairwise(turns):
         if level[first]:
             yield int(edges[first]), int(edges[last]), int(level[first])
