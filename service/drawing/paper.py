@@ -240,9 +240,9 @@ class Papers:
         """Every lead for 10 s, 12x1."""
         return Paper(TWELVE_BY_ONE, self.window)
 
-    def showing(self, explanation: Explanation | None) -> Paper:
-        """The format that shows a map best: all of each lead where the map knows leads; else the common print."""
-        return self.full if explanation is not None and explanation.knows_leads else self.common
+    def showing(self, maps: Sequence[Explanation]) -> Paper:
+        """The format that shows maps best: all of each lead where one knows leads; else the common print."""
+        return self.full if any(each.knows_leads for each in maps) else self.common
 
 
 def _samples(segment: Segment) -> slice:

@@ -1,10 +1,10 @@
 """PNG pictures of the ECG and its maps: the same drawing as in the report, without patient data."""
 
 import io
-import re
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
 from typing import Final
 
 import pypdfium2
@@ -22,6 +22,7 @@ DPI: Final = 4 * 25.4  # four pixels a millimetre: the grid falls on whole pixel
 MARGIN: Final = 6.0  # mm
 CAPTION: Final = 14.0  # mm above the paper
 FOOT: Final = 8.0  # mm below it
+SCALES: Final = 70.0  # mm from one scale to the next
 CLEAR: Final = (0, 0, 0, 0)
 WHITE: Final = (255, 255, 255, 255)
 PLAIN: Final = "ECG, 3x4+1"
@@ -30,45 +31,66 @@ RGBA: Final = pypdfium2.raw.FPDFBitmap_BGRA
 PDFIUM: Final = threading.Lock()  # it may be called by one thread at a time, whatever the documents
 
 
-def caption(explanation: Explanation) -> str:
-    """Say what a map is, under its true name."""
-    kind = "per lead and time" if explanation.knows_leads else "over time only: one strip behind all leads"
-    return f"{explanation.method}, {kind}: {explanation.finding.code}"
+@dataclass(frozen=True)
+class Overlay:
+    """What lies over the ECG in one picture: the maps of one finding, or nothing."""
+
+    maps: tuple[Explanation, ...] = ()
+
+    @property
+    def title(self) -> str:
+        """What the picture is, each map under its method's true name."""
+        if not self.maps:
+            return PLAIN
+        said = "; ".join(f"{each.method}, {_where(each)}" for each in self.maps)
+        return f"{self.maps[0].finding.code}: {said}"
+
+    def drawn(self, png: bytes) -> Picture:
+        """Return the picture, drawn."""
+        if not self.maps:
+            return Picture("ecg", PLAIN, png)
+        code = self.maps[0].finding.code
+        return Picture(f"map-{code}", self.title, png, code, "; ".join(each.method for each in self.maps))
 
 
-def slug(method: str) -> str:
-    """Return a method's name as it stands in the names of files: its first words, such as 'grad-cam'."""
-    first = re.split(r"[,(]", method.lower())[0]
-    return "-".join(first.split())
+def _where(explanation: Explanation) -> str:
+    return "along the leads" if explanation.knows_leads else "over time only, behind all leads"
+
+
+def overlays(reading: Reading) -> tuple[Overlay, ...]:
+    """Return what is drawn over the ECG: nothing, then the maps of each finding that has some.
+
+    Of those that know leads the last, which attributes; the others stand in the report's pages.
+    """
+    of_findings = []
+    for score in reading.prediction.asserted:
+        maps = [each for each in reading.maps if each.finding == score.finding]
+        behind, along = (tuple(each for each in maps if each.knows_leads is knows) for knows in (False, True))
+        of_findings.append(Overlay((*behind, *along[-1:])))
+    return (Overlay(), *(each for each in of_findings if each.maps))
 
 
 def pictures(reading: Reading, papers: Papers) -> tuple[Picture, ...]:
-    """Draw the ECG as a PNG, and each map as another.
+    """Draw the ECG as a PNG, and once more for each finding with its maps.
 
     Paper and traces are rasterised once for each format, and laid over the maps: the same layers as in the report.
     """
     register_fonts()
-    shown: tuple[Explanation | None, ...] = (None, *reading.maps)
-    used = list(dict.fromkeys(papers.showing(each) for each in shown))
+    shown = overlays(reading)
+    on = [papers.showing(each.maps) for each in shown]
+    used = list(dict.fromkeys(on))
     buffer = io.BytesIO()
     canvas = Canvas(buffer, invariant=True, pageCompression=0)
     for paper in used:
         _traces_page(canvas, paper)
-    for each in shown:
-        _map_page(canvas, papers.showing(each), each)
+    for overlay, paper in zip(shown, on, strict=True):
+        _map_page(canvas, paper, overlay)
     canvas.save()
     with _opened(buffer.getvalue()) as document:
         over = {paper: _image(document[at], CLEAR) for at, paper in enumerate(used)}
         under = [_image(document[at + len(used)], WHITE) for at in range(len(shown))]
-    layers = zip(shown, under, strict=True)
-    return tuple(_picture(each, Image.alpha_composite(image, over[papers.showing(each)])) for each, image in layers)
-
-
-def _picture(explanation: Explanation | None, image: Image.Image) -> Picture:
-    if explanation is None:
-        return Picture("ecg", PLAIN, _png(image))
-    name = f"{slug(explanation.method)}-{explanation.finding.code}"
-    return Picture(name, caption(explanation), _png(image), explanation.finding.code, explanation.method)
+    layers = zip(shown, on, under, strict=True)
+    return tuple(each.drawn(_png(Image.alpha_composite(image, over[paper]))) for each, paper, image in layers)
 
 
 def _traces_page(canvas: Canvas, paper: Paper) -> None:
@@ -77,16 +99,16 @@ def _traces_page(canvas: Canvas, paper: Paper) -> None:
     canvas.showPage()
 
 
-def _map_page(canvas: Canvas, paper: Paper, explanation: Explanation | None) -> None:
+def _map_page(canvas: Canvas, paper: Paper, overlay: Overlay) -> None:
     """Draw all of a picture but paper and traces."""
     _set_size(canvas, paper)
     width, top = paper.layout.width + 2 * MARGIN, FOOT + paper.layout.height
     canvas.setFillColorRGB(*INK)
     canvas.setFont(BOLD, 11)
-    canvas.drawString(MARGIN * mm, (top + 8) * mm, PLAIN if explanation is None else caption(explanation))
-    if explanation is not None:
-        paper.draw_map(canvas, MARGIN, FOOT, explanation)
-        draw_scale(canvas, MARGIN + 4, top + 2, explanation)
+    canvas.drawString(MARGIN * mm, (top + 8) * mm, overlay.title)
+    for number, each in enumerate(overlay.maps):
+        paper.draw_map(canvas, MARGIN, FOOT, each)
+        draw_scale(canvas, MARGIN + 4 + number * SCALES, top + 2, each)
     canvas.setFillColorRGB(*INK)
     canvas.setFont(REGULAR, 8)
     canvas.drawRightString((width - MARGIN) * mm, (top + 2.7) * mm, f"25 mm/s   {paper.gain:g} mm/mV")
