@@ -6,7 +6,9 @@ from typing import Final
 
 from adapters.figures import DECIMALS, issued
 from ecg.leads import LEADS
-from ecg.measurement import RATIO, Measurement, Measurements
+from ecg.measure.elevation import elevated, limit
+from ecg.measure.rhythm import IRREGULAR
+from ecg.measurement import ABSENCES, RATIO, Measurement, Measurements
 from ecg.reading import Reading, Score
 from ecg.recording import Recording
 from ecg.report import REASONS, Sentence
@@ -17,6 +19,8 @@ from service.wording import ENGLISH, Texts, texts
 # What is said in a sentence of its own, in this order; the rest stands in the tables.
 SAID: Final = ("heart-rate", "rr-variation", "pr", "qrs", "qt", "qtc-bazett", "qtc-fridericia", "axis-qrs")
 
+ST: Final = "st-j"
+VARIATION: Final = "rr-variation"
 NO_SUCH_WAVE: Final = "no-such-wave"  # why a lead without a Q wave has no amplitude of one: it is no failure to measure
 
 
@@ -41,6 +45,7 @@ def sentences(recording: Recording, reading: Reading, version: int = 1, style: S
         *_amendment(words, version),
         *_experimental(words, recording),
         *_impression(words, reading, style),
+        *_elevation(words, recording, reading.measurements),
         *_measured(words, reading.measurements),
         *_absent(words, reading.measurements),
         *_explained(words, reading),
@@ -113,11 +118,28 @@ def _id(score: Score) -> str:
     return f"score:{score.finding.code}"
 
 
+def _elevation(words: Texts, recording: Recording, measurements: Measurements) -> Iterator[Sentence]:
+    """Name the leads with ST elevation by the universal definition's limits, or say why nothing was held against them.
+
+    Nothing is said where ST was not measured, or where it lies below the limits: that excludes nothing.
+    """
+    measured = [each for each in measurements.measured if each.code == ST]
+    sex, age = recording.patient.sex, recording.age
+    if measured and (age is None or all(limit(lead, sex or "", age) is None for lead in LEADS)):
+        yield Sentence(words("impression.st-unknown"), ("sex", "age"))
+    leads = elevated(measurements, sex, age)
+    found = [each for each in measured if each.lead in leads]
+    if found:
+        named = ", ".join(f"{each.lead} {written(each)} mV" for each in found)
+        yield Sentence(words("impression.st-elevation", leads=named), tuple(each.id for each in found))
+
+
 def _measured(words: Texts, measurements: Measurements) -> Iterator[Sentence]:
     for code in SAID:
         found = measurements.get(code)
         if found is not None and (value := written(found)) is not None:
-            yield Sentence(words(f"measured.{code}", value=value), (found.id,))
+            irregular = code == VARIATION and found.value is not None and found.value >= IRREGULAR
+            yield Sentence(words(f"measured.{'rr-irregular' if irregular else code}", value=value), (found.id,))
 
 
 def _absent(words: Texts, measurements: Measurements) -> Iterator[Sentence]:
@@ -125,7 +147,7 @@ def _absent(words: Texts, measurements: Measurements) -> Iterator[Sentence]:
     absent = [each for each in measurements.values if each.absent not in (None, NO_SUCH_WAVE)]
     for reason in dict.fromkeys(each.absent or "" for each in absent):
         these = [each for each in absent if each.absent == reason]
-        why = words.find(f"absent.{reason}") or reason.replace("-", " ")
+        why = words.find(f"absent.{reason}") or ABSENCES.get(reason, reason)
         text = words("absent.sentence", names="; ".join(_names(words, these)), why=why, code=reason)
         yield Sentence(text, tuple(each.id for each in these))
 

@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 
 from adapters.figures import issued
 from ecg.findings import FINDINGS
+from ecg.leads import LEADS
 from ecg.measurement import MS, Measurement, Measurements
 from ecg.reading import OperatingPoint, Reading, Score
 from ecg.report import Report, Sentence
@@ -114,6 +115,63 @@ def test_an_absent_measurement_has_its_reason_in_place_of_its_value(code: str) -
     about = [each for each in said(made) if f"measurement:{code}" in each.about]
     assert len(about) == 1 and not figures(about[0].text) and "[not-found]" in about[0].text
     assert texts()(f"measurement.{code}") in about[0].text and tabled(about[0], made.reading.measurements)
+
+
+def with_st(sex: str | None, age: float | None, **millivolt: float) -> Report:
+    """Return a report on which only the ST level was measured: 0 in all leads but those named."""
+    values = [Measurement("st-j", millivolt.get(lead, 0.0), 0.9, lead=lead) for lead in LEADS]
+    made = reports.report(patient=reports.Patient(id="1", sex=sex, age=age))
+    return replace(made, reading=replace(made.reading, measurements=Measurements(tuple(values))))
+
+
+def st_said(made: Report) -> list[Sentence]:
+    return [each for each in said(made) if "ST " in each.text]
+
+
+def test_st_elevation_is_said_with_the_value_of_each_lead() -> None:
+    (one,) = st_said(with_st("M", 61.0, V2=0.251, V3=0.204, aVL=0.3))
+    assert one.about == ("measurement:st-j:V2", "measurement:st-j:V3")
+    assert "V2 0.251 mV, V3 0.204 mV" in one.text and not tabled(one, with_st("M", 61.0).reading.measurements)
+
+
+@pytest.mark.parametrize(
+    "made",
+    [
+        with_st("M", 39.0, V2=0.24, V3=0.24),
+        with_st("M", 40.0, V2=0.24),
+        with_st("F", 61.0, V2=0.3, V6=0.3),
+        with_st("F", 61.0),
+    ],
+    ids=["below a younger man's limits", "one lead", "leads apart", "none"],
+)
+def test_below_the_limits_nothing_is_said_of_st(made: Report) -> None:
+    assert st_said(made) == []
+
+
+def test_with_one_of_two_leads_removed_the_elevation_is_not_said() -> None:
+    made = with_st("M", 61.0, V2=0.251, V3=0.204)
+    kept = tuple(each for each in made.reading.measurements.values if each.lead != "V2")
+    assert st_said(replace(made, reading=replace(made.reading, measurements=Measurements(kept)))) == []
+
+
+@pytest.mark.parametrize("sex, age", [(None, 61.0), ("M", None), ("O", 61.0), (None, None)])
+def test_without_sex_and_age_no_elevation_is_said_but_why_not(sex: str | None, age: float | None) -> None:
+    (one,) = st_said(with_st(sex, age, V2=0.5, V3=0.5, V4=0.5))
+    assert one.about == ("sex", "age") and "elevation" not in one.text
+
+
+def test_where_st_was_not_measured_nothing_but_that_is_said() -> None:
+    made = reports.measured(reports.report(patient=reports.Patient(id="1")), absent=("st-j", "st-j60"))
+    assert all(each.text.startswith("Not measured") for each in st_said(made) if "limits" not in each.text)
+    assert not any("universal" in each.text for each in said(made))
+
+
+@pytest.mark.parametrize("variation, word", [(0.099, "vary"), (0.1, "irregular")])
+def test_beats_are_called_irregular_from_a_tenth_on(variation: float, word: str) -> None:
+    made = reports.report()
+    found = Measurements((Measurement("rr-variation", variation, 0.9),))
+    (one,) = [e for e in said(replace(made, reading=replace(made.reading, measurements=found))) if "RR" in e.text]
+    assert word in one.text and ("irregular" in one.text) == (word == "irregular")
 
 
 def test_what_is_absent_in_some_leads_names_them_and_what_is_in_all_does_not() -> None:
