@@ -7,6 +7,8 @@ TORCH_INDEX ?=
 BIN = $(VENV)/bin
 PIP = $(BIN)/pip --disable-pip-version-check install -qq -c constraints.txt $(if $(TORCH_INDEX),--extra-index-url $(TORCH_INDEX))
 OUT ?= out/demo
+# Among how many processes the tests are shared out, each with one thread for its arithmetic
+TEST_PROCESSES ?= 2
 
 .DEFAULT_GOAL := help
 .PHONY: help demo serve test setup peers fmt check bench load bench-scaling fuzz hearts crash image sbom docs clean delineation
@@ -31,8 +33,8 @@ demo: $(VENV)/.product ## Read a real 12-lead DICOM ECG (pydicom's sample) and w
 serve: $(VENV)/.product ## Serve the HTTP API on http://127.0.0.1:8080/
 	@$(BIN)/twelvelead serve
 
-test: $(VENV)/.developer ## Run all tests
-	@$(BIN)/pytest
+test: $(VENV)/.developer ## Run all tests, in TEST_PROCESSES processes (2)
+	@OMP_NUM_THREADS=1 $(BIN)/pytest -n $(TEST_PROCESSES)
 
 setup: $(VENV)/.developer ## Set up the developer's environment
 
@@ -72,7 +74,7 @@ load: $(VENV)/.developer ## Print ECGs taken per second beside Orthanc, ECGs del
 	@$(BIN)/python -m benchmarks.load
 
 fuzz: $(VENV)/.developer ## Feed every reader many more broken payloads than the tests do
-	@FUZZ_EXAMPLES=2500 $(BIN)/pytest tests/conformance tests/unit/adapters/test_wfdb_hostile.py
+	@FUZZ_EXAMPLES=2500 $(BIN)/pytest -n $(TEST_PROCESSES) tests/conformance tests/unit/adapters/test_wfdb_hostile.py
 
 hearts: $(VENV)/.developer ## Read the same ECGs as other programs write them, write docs/conformance/one-heart.md
 	@$(BIN)/python -m tests.peers.hearts > out.md && mv out.md docs/conformance/one-heart.md

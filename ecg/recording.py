@@ -1,7 +1,10 @@
 """One ECG as it was recorded: its waveform in millivolt, whose it is, and how it came to be."""
 
+import hashlib
+import json
 from dataclasses import dataclass, field, replace
 from datetime import date, datetime, tzinfo
+from functools import cached_property
 from typing import Final, Literal, get_args
 
 import numpy as np
@@ -23,6 +26,7 @@ PRIORITIES: Final[tuple[Priority, ...]] = get_args(Priority)
 # Where the electrodes of the twelve leads belong: limb leads at the extremities, V1 to V6 at their places.
 # Kligfield et al., Circulation 2007;115:1306.
 STANDARD: Final = "standard"
+MISSING: Final = -(2**62)  # stands for a sample that was not measured, where a digest is made
 
 
 @dataclass(frozen=True, eq=False)
@@ -65,6 +69,16 @@ class Waveform:
     def seconds(self) -> float:
         """Length in seconds."""
         return float(self.signal.shape[1] / self.fs)
+
+    @cached_property  # more than one id is made of it
+    def digest(self) -> str:
+        """Hexadecimal SHA-256 of the samples, leads and fs, whatever the order of the leads."""
+        order = sorted(range(len(self.leads)), key=self.leads.__getitem__)
+        digest = hashlib.sha256(json.dumps([sorted(self.leads), float(self.fs)]).encode())
+        # In whole nanovolts, so that rounding in one encoding or another makes no other ECG of it.
+        nanovolts = np.rint(self.signal[order].astype(np.float64) * 1e6)
+        digest.update(np.where(np.isnan(nanovolts), MISSING, nanovolts).astype("<i8").tobytes())
+        return digest.hexdigest()
 
 
 @dataclass(frozen=True)

@@ -1,6 +1,5 @@
 """What goes out: a preliminary report, known by what was read and by whom."""
 
-import hashlib
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -8,8 +7,6 @@ from datetime import UTC, datetime
 from types import MappingProxyType
 from typing import Final
 from uuid import UUID, uuid5
-
-import numpy as np
 
 from ecg.reading import Reading
 from ecg.recording import Recording
@@ -28,7 +25,6 @@ REASONS: Final[Mapping[str, str]] = MappingProxyType(
         "safety": "it could endanger the patient",
     }
 )
-MISSING: Final = -(2**62)  # stands for a sample that was not measured, where an identity is made
 
 
 @dataclass(frozen=True)
@@ -119,14 +115,9 @@ def content_id(recording: Recording) -> UUID:
 
 def _content(recording: Recording) -> tuple[str | None, str]:
     """Return the time of acquisition, and the digest of the decoded samples, leads and fs."""
-    waveform, at = recording.waveform, recording.acquired_at
-    order = sorted(range(len(waveform.leads)), key=waveform.leads.__getitem__)
-    content = hashlib.sha256(json.dumps([sorted(waveform.leads), float(waveform.fs)]).encode())
-    # In whole nanovolts, so that rounding in one encoding or another makes no other ECG of it.
-    nanovolts = np.rint(waveform.signal[order].astype(np.float64) * 1e6)
-    content.update(np.where(np.isnan(nanovolts), MISSING, nanovolts).astype("<i8").tobytes())
+    at = recording.acquired_at
     when = (at.astimezone(UTC) if at and at.tzinfo else at).isoformat() if at else None
-    return when, content.hexdigest()
+    return when, recording.waveform.digest
 
 
 def report_id(recording: Recording, *, models: str, release: str, settings: str = "") -> UUID:

@@ -12,19 +12,20 @@ from service.store import Store
 _DECLARED: Final = TypeAdapter(Declared)
 
 
-def keep(store: Store, payload: Payload) -> str | None:
-    """Keep a payload and what was declared with it. Return the digest of the latter; None where nothing was.
+def digest_of(payload: Payload) -> str | None:
+    """Return the digest of what was declared with a payload; None where nothing was."""
+    return None if payload.declared == Declared() else _digest(payload.data, _dumped(payload))
+
+
+def keep(store: Store, payload: Payload) -> None:
+    """Keep a payload and what was declared with it.
 
     Raises:
         Overloaded: the disk does not take it.
     """
     store.put_payload(payload.sha256, payload.data)
-    if payload.declared == Declared():
-        return None
-    data = _DECLARED.dump_json(payload.declared, exclude_defaults=True)
-    digest = _digest(payload.data, data)
-    store.put_declared(payload.sha256, digest, data)
-    return digest
+    if digest := digest_of(payload):
+        store.put_declared(payload.sha256, digest, _dumped(payload))
 
 
 def kept(store: Store, sha256: str, declared: str | None) -> Payload:
@@ -40,6 +41,10 @@ def kept(store: Store, sha256: str, declared: str | None) -> Payload:
     if _digest(payload, data) != declared:
         raise LookupError("what was declared with a payload is damaged")
     return Payload(payload, declared=_DECLARED.validate_json(data))
+
+
+def _dumped(payload: Payload) -> bytes:
+    return _DECLARED.dump_json(payload.declared, exclude_defaults=True)
 
 
 def _digest(payload: bytes, data: bytes) -> str:

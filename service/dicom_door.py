@@ -32,11 +32,10 @@ class DicomDoor:
             PayloadError, Overloaded: it was not taken; that was written down too.
         """
         try:
-            accepted = self.intake.accept(payload, datetime.now(UTC), DOOR)
+            self.intake.accept(payload, datetime.now(UTC), DOOR, ACTION)
         except EcgError as error:
             self.audit.record(ACTION, outcome=error.code)
             raise
-        self.audit.record(ACTION, " ".join(str(each.job.id) for each in accepted), "accepted")
 
     def refused(self, reason: str) -> None:
         """Write down what the listener refused by itself."""

@@ -102,7 +102,7 @@ class Embedded:
         """
         file = self._home / "postmaster.pid"
         lines = file.read_text().splitlines(keepends=True) if file.exists() else []
-        pid = int(lines[0]) if lines else 0
+        pid = abs(int(lines[0])) if lines else 0  # a backend on its own, such as initdb's, writes its pid negated
         if pid:
             with suppress(ChildProcessError):
                 os.waitpid(pid, os.WNOHANG)  # as a container's first process we inherit it, and nobody else reaps it

@@ -8,7 +8,6 @@ from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
-from functools import partial
 from uuid import UUID, uuid4
 
 from adapters import pages
@@ -21,7 +20,7 @@ from ecg.payload import Payload
 from ecg.recording import Recording, urgency
 from ecg.report import content_id, identity
 from service.audit import Audit
-from service.declaration import keep
+from service.declaration import digest_of, keep
 from service.jobs import Job, Jobs
 from service.logs import bound
 from service.metrics import Door, Metrics, code_of
@@ -73,12 +72,18 @@ class Intake:
     settings: Settings
     metrics: Metrics = field(default_factory=Metrics)
 
-    def accept(self, payload: Payload, issued: datetime, door: Door = "http") -> tuple[Accepted, ...]:
+    def accept(self, payload: Payload, issued: datetime, door: Door = "http", deed: str = "") -> tuple[Accepted, ...]:
         """Read a payload, keep it, and queue a job for each ECG in it. A known ECG keeps its first job.
 
         What comes wrapped is kept unwrapped, each part as a payload of its own. An ECG that comes under another's name
         is kept, too, in quarantine: its job waits for an operator. Our own outputs are never input: they give no job.
         An ECG that was erased gives its job, whose state says so, and is not kept.
+
+        Args:
+            payload: what came.
+            issued: when; the time of issue of its reports.
+            door: by which it came.
+            deed: what the audit trail calls it: written in the transaction of the jobs. '': the door writes it.
 
         Raises:
             PayloadError: what the sender must change.
@@ -86,7 +91,7 @@ class Intake:
         """
         began, outcome, code = time.perf_counter(), "refused", ""
         try:
-            accepted = self._accept(payload, issued)
+            accepted = self._accept(payload, issued, deed)
             outcome = _outcome(accepted)
         except Exception as error:
             code = code_of(error)
@@ -101,26 +106,23 @@ class Intake:
                 self.metrics.tracing.accepted(each.job.id, seconds, door=door, part=each.job.part)
         return accepted
 
-    def _accept(self, payload: Payload, issued: datetime) -> tuple[Accepted, ...]:
+    def _accept(self, payload: Payload, issued: datetime, deed: str) -> tuple[Accepted, ...]:
         inner = [each for each in unwrapped(payload) if not self._is_own(each)]
-        if not inner:
-            return ()
         found = [recordings(each, self.settings) for each in inner]
-        self._check_space()
-        wanted: list[Job] = []
-        for each, ecgs in zip(inner, found, strict=True):
-            wanted += _jobs(each, ecgs, keep(self.store, each), issued)
-        given = self.jobs.accept(wanted, lambda: [keep(self.store, each) for each in inner])
-        accepted = tuple(
+        if found:
+            self._check_space()
+        parts = {(each.sha256, digest_of(each)): each for each in inner}
+        wanted = [job for each, ecgs in zip(inner, found, strict=True) for job in _jobs(each, ecgs, issued)]
+
+        def keep_new(new: list[Job]) -> None:
+            for part in dict.fromkeys((job.payload_sha256, job.declared) for job in new):
+                keep(self.store, parts[part])
+
+        given = self.jobs.accept(wanted, keep_new, deed)
+        return tuple(
             Accepted(job, job.id != want.id, want.payload_sha256, want.part)
             for job, want in zip(given, wanted, strict=True)
         )
-        for sha256 in {each.sha256 for each in inner} - {
-            each.job.payload_sha256 for each in accepted if not each.known
-        }:
-            # Its ECGs were here in other bytes, perhaps, or it was erased: then nobody asks for these.
-            self.jobs.unless_held(sha256, partial(self.store.erase_payload, sha256))
-        return accepted
 
     def _is_own(self, payload: Payload) -> bool:
         """Say whether it is an output of ours, and leave a trace of it."""
@@ -135,8 +137,8 @@ class Intake:
             raise Overloaded(f"The disk has {free:.0f} MB left, fewer than {self.settings.least_free_mb} MB.")
 
 
-def _jobs(payload: Payload, found: Sequence[Recording], declared: str | None, issued: datetime) -> Iterator[Job]:
-    met = Counter[str]()
+def _jobs(payload: Payload, found: Sequence[Recording], issued: datetime) -> Iterator[Job]:
+    met, declared = Counter[str](), digest_of(payload)
     for part, each in enumerate(found):
         alias = _alias(each)
         if alias is not None:  # several ECGs of one object: each has a name of its own

@@ -40,21 +40,27 @@ class Job:
 class Jobs(Deliveries):
     """The ledger. Each method is one transaction; work is queued in the same one that records it."""
 
-    def accept(self, jobs: list[Job], keep: Callable[[], object] = lambda: None) -> list[Job]:
+    def accept(
+        self, jobs: list[Job], keep: Callable[[list[Job]], object] = lambda new: None, deed: str = ""
+    ) -> list[Job]:
         """Record jobs and queue their interpretation, all or none. A known ECG gives its first job, queued no more.
 
         A new ECG whose alias another ECG has is recorded in quarantine and not queued.
 
         Args:
             jobs: those of one delivery.
-            keep: called if one of them is new: keeps their payloads, should one have been erased since it was put.
+            keep: keeps the payloads of those that are new, before anything is committed; nobody erases one meanwhile.
+            deed: what the audit trail calls it; '': it is written there by whoever asked.
         """
         with self.database.transaction() as connection:
             for sha256 in {job.payload_sha256 for job in jobs}:
                 connection.execute("select pg_advisory_xact_lock_shared(hashtextextended(%s, 0))", (sha256,))
             given = [self._accept(connection, job) for job in jobs]
-            if {job.id for job in jobs} & {job.id for job in given}:
-                keep()
+            if deed:
+                write(connection, deed, " ".join(str(job.id) for job in given), "accepted")
+            wanted = {job.id for job in jobs}
+            if new := [job for job in given if job.id in wanted]:
+                keep(new)
             return given
 
     def unless_held(self, sha256: str, erase: Callable[[], None]) -> None:

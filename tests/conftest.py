@@ -1,8 +1,9 @@
-"""What tests of several packages share: the shipped models, and an ECG as a file."""
+"""What tests of several packages share: the shipped models, an ECG as a file, and how processes share them out."""
 
 from collections.abc import Callable
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any
 
 import pytest
 from pydicom.data import get_testdata_file
@@ -16,8 +17,15 @@ from service.pipeline import interpret
 from service.renderings import renderings
 from service.settings import Settings, load_settings
 from service.wiring import build_router
+from tests.scheduling import ByFile
 
 ISSUED = datetime(2026, 1, 31, 12, tzinfo=UTC)
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> ByFile:
+    """Share out the tests by file; asked where there is more than one process (`pytest -n 2`)."""
+    return ByFile(config, log)
 
 
 @pytest.fixture(scope="session")

@@ -5,15 +5,17 @@ connections, takes any number of messages before it answers one, and lets its th
 """
 
 import logging
+import select
 import socket
 import ssl
 import sys
 import time
 from collections.abc import Callable
-from contextlib import AbstractContextManager, nullcontext
+from contextlib import AbstractContextManager, nullcontext, suppress
 from copy import deepcopy
 from dataclasses import dataclass
 from itertools import count
+from queue import Empty
 from socketserver import BaseServer
 from typing import Any, Final, cast
 
@@ -37,6 +39,10 @@ _LOG = logging.getLogger(__name__)
 MOST_REQUEST: Final = 256 * 1024  # bytes
 MOST_COMMAND: Final = 16 * 1024  # bytes; a command set is some hundred (PS3.7 E)
 _ABORT: Final = "Evt19"  # PS3.8 9.2.2, an invalid PDU: A-ABORT and close
+_CLOSING: Final = "Sta13"  # PS3.8 9.2.2: awaiting that the connection closes
+# How long the two threads of an association sleep at most, in seconds: what ends one without waking it is seen then.
+LONGEST_WAIT: Final = 0.1
+LONGEST_LISTEN: Final = 0.01
 
 
 @dataclass(frozen=True)
@@ -106,11 +112,54 @@ class _Socket(AssociationSocket):
 
 
 class _Provider(DULServiceProvider):
-    """The upper layer, whose thread ends in order where the state machine meets what it does not expect."""
+    """The upper layer: its thread sleeps until there is something to do.
+
+    It ends in order where the state machine meets what it does not expect.
+    """
 
     def __init__(self, assoc: Association) -> None:
         super().__init__(assoc)
         self.daemon = True
+        self._run_loop_delay = 0.0  # it sleeps in _is_transport_event
+        self._bell, self._ear = socket.socketpair()
+        self._bell.setblocking(False)
+
+    def send_pdu(self, primitive: Any) -> None:
+        """Place something in the queue of what is sent to the peer."""
+        super().send_pdu(primitive)
+        self._wake()
+
+    def kill_dul(self) -> None:
+        """Tell the thread to end."""
+        super().kill_dul()
+        self._wake()
+
+    def stop_dul(self) -> bool:
+        """End the thread where nothing is connected; say whether that was so."""
+        if idle := self.state_machine.current_state == "Sta1":
+            self.kill_dul()
+            self.join()
+        return idle
+
+    def close(self) -> None:
+        """Give back what a thread that has ended was woken by."""
+        self._bell.close()
+        self._ear.close()
+
+    def _wake(self) -> None:
+        with suppress(OSError):  # so many wait to be heard already, or it is closed
+            self._bell.send(b"!")
+
+    def _is_transport_event(self) -> bool:
+        """Wait for the peer, or for something to send; pynetdicom would look a thousand times a second."""
+        if self.event_queue.empty() and self.state_machine.current_state != _CLOSING:
+            connection = self.socket.socket if self.socket else None
+            if not (isinstance(connection, ssl.SSLSocket) and connection.pending()):
+                with suppress(OSError, ValueError):  # it was closed meanwhile, which super() will see
+                    ready, _, _ = select.select([self._ear, *filter(None, [connection])], [], [], LONGEST_WAIT)
+                    if self._ear in ready:
+                        self._ear.recv(4096)
+        return super()._is_transport_event()
 
     def run_reactor(self) -> None:
         try:
@@ -148,6 +197,13 @@ class _Messages(DIMSEServiceProvider):
             _LOG.warning("A message of a peer is not taken: %s.", type(error).__name__)
             self.message, self.busy = None, False
             self.dul.event_queue.put(_ABORT)
+
+    def get_msg(self, block: bool = False) -> Any:
+        """Return the next message and its context; wait a little for it where pynetdicom would ask again and again."""
+        try:
+            return self.msg_queue.get(timeout=self.dimse_timeout if block else LONGEST_LISTEN)
+        except Empty:
+            return None, None
 
     def send_msg(self, primitive: Any, context_id: int) -> None:
         """Answer, and give the peer its time again: what was spent here does not count as its silence."""
@@ -202,7 +258,7 @@ class BoundedAssociation(Association):
         self.client = client
         self.around: AbstractContextManager[object] = nullcontext()
         self.dimse = self.messages = _Messages(self, bounds)
-        self.dul = _Provider(self)
+        self.dul = self.upper_layer = _Provider(self)
         # Again, for their timers live in the upper layer.
         self.acse_timeout, self.network_timeout = ae.acse_timeout, ae.network_timeout
         self.set_socket(_Socket(self, client, bounds))
@@ -225,6 +281,7 @@ class BoundedAssociation(Association):
             _shut(self.client)
             if self._started_dul:
                 self.dul.join()
+            self.upper_layer.close()
             _close(self.client)
 
     def end(self) -> None:

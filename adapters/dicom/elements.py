@@ -43,6 +43,7 @@ _WORDS: Final = {"OW": 2, "US": 2, "SS": 2, "OL": 4}  # bytes
 _MEDIA_CLASS: Final = b"\x02\x00"  # PS3.10 7.1: (0002,0002) Media Storage SOP Class UID
 _SYNTAX: Final = b"\x10\x00"  # (0002,0010) Transfer Syntax UID
 _UNDEFINED: Final = 0xFFFFFFFF  # PS3.5 7.1.1
+_ESCAPE: Final = b"\x1b"  # PS3.5 6.1.2.5: without one, ASCII reads the same in every character set
 _PERSON_NAMES: Final = frozenset({"PatientName", "ReferringPhysicianName"})  # PS3.6: PN
 # PS3.5 6.2, DS. Python's float() would also take 'nan', 'inf' and '1_0'.
 _DECIMAL: Final = re.compile(r"[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?")
@@ -53,6 +54,7 @@ class Item:
     """A dataset, or an item of a sequence, whose values are decoded when asked for. An empty value is None."""
 
     dataset: Dataset = field(repr=False)
+    _sequences: dict[str, tuple["Item", ...]] = field(default_factory=dict, repr=False, compare=False)
 
     def data(self, keyword: str) -> bytes | None:
         """Return a value's bytes as they stand in the file."""
@@ -81,8 +83,12 @@ class Item:
         """Return a text in its character set, without padding."""
         if (raw := self.data(keyword)) is None:
             return None
-        delimiters = PN_DELIMS if keyword in _PERSON_NAMES else TEXT_VR_DELIMS
-        return decode_bytes(raw, _encodings(self.dataset), delimiters).replace("\0", " ").strip() or None
+        if raw.isascii() and _ESCAPE not in raw:
+            text = raw.decode("ascii")
+        else:
+            delimiters = PN_DELIMS if keyword in _PERSON_NAMES else TEXT_VR_DELIMS
+            text = decode_bytes(raw, _encodings(self.dataset), delimiters)
+        return text.replace("\0", " ").strip() or None
 
     def number(self, keyword: str) -> float | None:
         """Return a decimal string as a number.
@@ -109,7 +115,12 @@ class Item:
         return int.from_bytes(raw, "little" if self.little_endian else "big")
 
     def items(self, keyword: str) -> tuple["Item", ...]:
-        """Return the items of a sequence; none where it is absent."""
+        """Return the items of a sequence; none where it is absent. Parsed once: several ask, and it costs."""
+        if keyword not in self._sequences:
+            self._sequences[keyword] = self._parsed(keyword)
+        return self._sequences[keyword]
+
+    def _parsed(self, keyword: str) -> tuple["Item", ...]:
         element = self.dataset.get_item(_tag(keyword), keep_deferred=True)
         if element is None or not element.value:
             return ()
@@ -122,7 +133,8 @@ class Item:
 
     def first(self, keyword: str) -> "Item":
         """Return the first item of a sequence; an empty one where there is none."""
-        return next(iter(self.items(keyword)), Item(Dataset()))
+        items = self.items(keyword)
+        return items[0] if items else Item(Dataset())
 
     @property
     def little_endian(self) -> bool:

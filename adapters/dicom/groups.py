@@ -2,7 +2,6 @@
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from functools import cached_property
 from typing import Final
 
 from adapters.dicom.channels import optional_number
@@ -24,7 +23,7 @@ class Group:
     fs: float
     start: float = 0.0
 
-    @cached_property  # several ask, and each answer is parsed anew
+    @property
     def definitions(self) -> tuple[Item, ...]:
         """What it says of its channels."""
         return self.item.items("ChannelDefinitionSequence")

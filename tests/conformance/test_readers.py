@@ -5,6 +5,7 @@ import time
 import tracemalloc
 import warnings
 from dataclasses import replace
+from functools import cache
 from pathlib import Path
 
 import numpy as np
@@ -29,8 +30,14 @@ MEGABYTE = 1024 * 1024
 each_reader = pytest.mark.parametrize("reader", READERS, ids=lambda reader: reader.name)
 
 
+@cache
 def golden(reader: Reader) -> Payload:
     return GOLDEN[reader.name]()
+
+
+@cache
+def wrapped(wrapper: Wrapper) -> Payload:
+    return WRAPPED[wrapper.name]()
 
 
 def secrets(recordings: tuple[Recording, ...]) -> set[str]:
@@ -43,14 +50,17 @@ def secrets(recordings: tuple[Recording, ...]) -> set[str]:
     }
 
 
-def tells(error: BaseException, words: set[str]) -> bool:
+def tells(error: BaseException, words: frozenset[str]) -> bool:
     return any(word in f"{error!s} {error!r}" for word in words)
 
 
-def usual_seconds(payload: Payload) -> float:
-    began = time.perf_counter()
-    read(payload)
-    return time.perf_counter() - began
+@cache
+def usual(reader: Reader) -> tuple[float, frozenset[str]]:
+    """Return the seconds of the processor that its golden payload takes, and what names the patient in it."""
+    payload = golden(reader)
+    began = time.thread_time()  # not the clock's: the machine may have other work
+    recordings = read(payload)
+    return time.thread_time() - began, frozenset(secrets(recordings))
 
 
 @each_reader
@@ -152,27 +162,25 @@ def test_the_first_bytes_alone_are_refused(reader: Reader) -> None:
 
 @each_reader
 def test_a_payload_cut_short_is_refused_or_still_a_recording(reader: Reader) -> None:
-    payload = golden(reader)
+    payload, (_, words) = golden(reader), usual(reader)
     for length in np.linspace(400, len(payload.data) - 1, 150).astype(int):
-        hold_to_contract(replace(payload, data=payload.data[:length]), secrets(reader.read(payload)), limit=5)
+        hold_to_contract(replace(payload, data=payload.data[:length]), words, limit=5)
 
 
 @each_reader
 @FUZZ
 @given(draw=st.data())
 def test_a_mutated_payload_is_refused_or_still_a_recording_within_time(reader: Reader, draw: st.DataObject) -> None:
-    payload = golden(reader)
-    limit = 10 * usual_seconds(payload) + 1
+    payload, (seconds, words) = golden(reader), usual(reader)
     mutated = bytearray(payload.data)
     for _ in range(draw.draw(st.integers(1, 4))):
         mutate(mutated, draw)
-    words = secrets(reader.read(payload))
-    hold_to_contract(replace(payload, data=bytes(mutated) or b"\0"), words, limit)
+    hold_to_contract(replace(payload, data=bytes(mutated) or b"\0"), words, limit=10 * seconds + 1)
 
 
 @pytest.mark.parametrize("wrapper", WRAPPERS, ids=lambda wrapper: wrapper.name)
 def test_a_wrapping_is_claimed_by_one_wrapper_and_comes_off(wrapper: Wrapper) -> None:
-    payload = WRAPPED[wrapper.name]()
+    payload = wrapped(wrapper)
     assert [each.name for each in WRAPPERS if each.claims(payload)] == [wrapper.name]
     inner = unwrapped(payload)
     assert inner and payload not in inner
@@ -182,10 +190,10 @@ def test_a_wrapping_is_claimed_by_one_wrapper_and_comes_off(wrapper: Wrapper) ->
 @FUZZ
 @given(draw=st.data())
 def test_a_mutated_wrapping_is_refused_or_still_one(wrapper: Wrapper, draw: st.DataObject) -> None:
-    mutated = bytearray(WRAPPED[wrapper.name]().data)
+    mutated = bytearray(wrapped(wrapper).data)
     for _ in range(draw.draw(st.integers(1, 4))):
         mutate(mutated, draw)
-    hold_to_contract(Payload(bytes(mutated) or b"\0"), {"Example^Eve"}, limit=5)
+    hold_to_contract(Payload(bytes(mutated) or b"\0"), frozenset({"Example^Eve"}), limit=5)
 
 
 def mutate(data: bytearray, draw: st.DataObject) -> None:
@@ -205,8 +213,8 @@ def mutate(data: bytearray, draw: st.DataObject) -> None:
             data[at:at] = data[at : at + span]
 
 
-def hold_to_contract(payload: Payload, words: set[str], limit: float) -> None:
-    began = time.perf_counter()
+def hold_to_contract(payload: Payload, words: frozenset[str], limit: float) -> None:
+    began = time.thread_time()
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         try:
@@ -216,4 +224,4 @@ def hold_to_contract(payload: Payload, words: set[str], limit: float) -> None:
         else:
             assert recordings and all(isinstance(each, Recording) for each in recordings)
             assert all(canonicalise(each.waveform) for each in recordings)
-    assert time.perf_counter() - began < limit, f"took longer than {limit:.1f} s"
+    assert time.thread_time() - began < limit, f"took longer than {limit:.1f} s"

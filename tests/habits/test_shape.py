@@ -8,6 +8,8 @@ from pathlib import Path
 
 import pytest
 
+from tests.scheduling import EACH_TEST_ALONE, WHOLE_MACHINE
+
 ROOT = Path(__file__).parents[2]
 PACKAGES = ("ecg", "adapters", "models", "training", "service")
 MODULES = sorted(path for package in PACKAGES for path in (ROOT / package).rglob("*.py"))
@@ -96,3 +98,8 @@ def test_no_disorder_is_coded_where_an_ecg_finding_is_meant() -> None:
 def test_only_the_settings_know_the_environment() -> None:
     reading = {path.relative_to(ROOT).as_posix() for path in MODULES if re.search(r"environ|getenv", path.read_text())}
     assert reading <= {"service/settings.py"}
+
+
+def test_what_stays_together_in_one_process_is_there() -> None:
+    missing = [each for each in sorted(WHOLE_MACHINE | EACH_TEST_ALONE) if not (ROOT / each).is_file()]
+    assert not missing

@@ -77,7 +77,9 @@ def test_a_name_outside_of_it_is_refused(name: str, pack: object) -> None:
 
 
 @pytest.mark.parametrize(
-    "data", [packed({}), tarred({}), encrypted(), linked(), deflated(HELD)[:40], gzip.compress(b"no tar"), b"\x1f\x8b"]
+    "data",
+    [packed({}), tarred({}), encrypted(), linked(), deflated(HELD)[:40], gzip.compress(b"no tar"), b"\x1f\x8b"],
+    ids=["zip of nothing", "tar of nothing", "encrypted", "link", "cut short", "gzip of no tar", "gzip's name alone"],
 )
 def test_what_is_no_sound_archive_is_refused(data: bytes) -> None:
     with pytest.raises(MalformedPayload):

@@ -10,7 +10,8 @@ from uuid import uuid4
 import psycopg
 import pytest
 
-from ecg.errors import SetupError
+from ecg.errors import Overloaded, SetupError
+from service.audit import Audit
 from service.database import Database
 from service.jobs import Job, Jobs
 from tests.peers import postgresql
@@ -75,6 +76,36 @@ def test_what_fails_in_the_middle_leaves_nothing(jobs: Jobs, database: Database)
     with pytest.raises(psycopg.Error):
         jobs.accept([good, job(payload_sha256=None)])
     assert jobs.job(good.id) is None and queued(database) == []
+
+
+def test_the_payloads_of_new_ecgs_are_kept_and_the_trail_is_written_before_anything_is_committed(
+    jobs: Jobs, database: Database
+) -> None:
+    first, second = job(), job()
+    jobs.accept([first], deed="send ecg")
+    kept: list[Job] = []
+    again = job(identity=first.identity)
+
+    def keep(new: list[Job]) -> None:
+        assert jobs.job(second.id) is None, "another connection sees it already"
+        kept.extend(new)
+
+    assert jobs.accept([again, second], keep, "send ecg") == [first, second]
+    jobs.accept([job(identity=first.identity)], keep)
+    assert kept == [second], "known ones are not kept again"
+    told = [(each.action, each.subject, each.outcome) for each in Audit(database).listed(most=2)]
+    assert told == [("send ecg", f"{first.id} {second.id}", "accepted"), ("send ecg", str(first.id), "accepted")]
+
+
+def test_what_cannot_be_kept_is_neither_recorded_nor_in_the_trail(jobs: Jobs, database: Database) -> None:
+    one = job()
+
+    def full(new: list[Job]) -> None:
+        raise Overloaded("The disk is full.")
+
+    with pytest.raises(Overloaded):
+        jobs.accept([one], full, "send ecg")
+    assert jobs.job(one.id) is None and queued(database) == [] and Audit(database).listed(subject=str(one.id)) == []
 
 
 def test_a_report_goes_to_the_destinations_that_are_live_and_only_once(jobs: Jobs, database: Database) -> None:
