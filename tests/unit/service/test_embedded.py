@@ -62,7 +62,7 @@ def killed(pid: int) -> None:
         time.sleep(0.01)
 
 
-@pytest.mark.parametrize("left", ["", "4242\n", "4242\n{home}\n1700000000\n5432\n{home}\n\n"])
+@pytest.mark.parametrize("left", ["", "4242\n", "-4242\n{home}\n", "4242\n{home}\n1700000000\n5432\n{home}\n\n"])
 def test_a_kill_while_it_wrote_its_pid_stands_in_nobodys_way(home: Path, left: str) -> None:
     (home / "postmaster.pid").write_text(left.format(home=home))
     starts(home)
