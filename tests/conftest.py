@@ -17,15 +17,15 @@ from service.pipeline import interpret
 from service.renderings import renderings
 from service.settings import Settings, load_settings
 from service.wiring import build_router
-from tests.scheduling import ByFile
+from tests.scheduling import scheduler
 
 ISSUED = datetime(2026, 1, 31, 12, tzinfo=UTC)
 
 
 @pytest.hookimpl(optionalhook=True)
-def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> ByFile:
-    """Share out the tests by file; asked where there is more than one process (`pytest -n 2`)."""
-    return ByFile(config, log)
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> Any:
+    """Say how tests are shared out; asked where there is more than one process (`pytest -n 2`)."""
+    return scheduler(config, log)
 
 
 @pytest.fixture(scope="session")

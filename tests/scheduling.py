@@ -2,8 +2,6 @@
 
 from typing import Any, Final
 
-from xdist.scheduler import LoadScopeScheduling
-
 # Each of these kills, traces or loads what it runs, and waits for it: two at once would wait for each other's.
 WHOLE_MACHINE: Final = frozenset(
     f"tests/{each}.py"
@@ -16,15 +14,21 @@ WHOLE_MACHINE: Final = frozenset(
 EACH_TEST_ALONE: Final = frozenset({"tests/conformance/test_readers.py"})
 
 
-class ByFile(LoadScopeScheduling):
-    """A file's tests run in one process, for what they set up; those that want the machine run one after the other."""
+def together(nodeid: str) -> str:
+    """Return the name of what a test stays together with: a file's tests do, for what they set up."""
+    file = nodeid.partition("::")[0]
+    if file in EACH_TEST_ALONE:
+        return nodeid
+    return "the whole machine" if file in WHOLE_MACHINE else file
 
-    def __init__(self, config: Any, log: Any = None) -> None:
-        super().__init__(config, log)
-        config.option.loadscope_reorder = False  # as collected: the files with most tests are not those that take long
 
-    def _split_scope(self, nodeid: str) -> str:
-        file = nodeid.partition("::")[0]
-        if file in EACH_TEST_ALONE:
-            return nodeid
-        return "the whole machine" if file in WHOLE_MACHINE else file
+def scheduler(config: Any, log: Any) -> Any:
+    """Return what shares the tests out among processes, in the order in which they were collected."""
+    from xdist.scheduler import LoadScopeScheduling  # here: one process does without
+
+    class Together(LoadScopeScheduling):
+        def _split_scope(self, nodeid: str) -> str:
+            return together(nodeid)
+
+    config.option.loadscope_reorder = False  # the files with most tests are not those that take long
+    return Together(config, log)
