@@ -1,7 +1,7 @@
 """From logits to probabilities: temperature, Platt's line and isotonic steps, and which of them a fold speaks for."""
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import pairwise
 from typing import Final
 
@@ -28,6 +28,15 @@ class Calibration:
         """Return calibrated log-odds."""
         z = np.asarray(self.slope * logits + self.intercept, dtype=np.float64)
         return np.asarray(np.interp(z, *np.array(self.knots).T)) if self.knots else z
+
+    def shifted(self, by: float) -> "Calibration":
+        """Return the same for recordings among which the odds of the finding are larger by this much, in log-odds.
+
+        Saerens et al., Neural Computation 14, 21 (2002), equation 4.
+        """
+        if self.knots:
+            return replace(self, knots=tuple((at, round(to + by, 5)) for at, to in self.knots))
+        return replace(self, intercept=round(self.intercept + by, 5))
 
     def __call__(self, logits: NDArray[np.floating]) -> NDArray[np.float64]:
         return np.asarray(expit(self.log_odds(logits)))

@@ -31,6 +31,7 @@ def prepare(asked: options.Prepare) -> None:
 @command(app, options.Fit)
 def fit(asked: options.Fit) -> None:
     from training.corpus import Corpus
+    from training.crew import crew
     from training.fit import fit as run
     from training.fit import load_data
     from training.plots import curves
@@ -40,8 +41,15 @@ def fit(asked: options.Fit) -> None:
     if asked.folds is not None:
         plan = plan.on_folds(asked.folds)
     corpus = Corpus(asked.corpus, by_patients=plan.by_patients)
-    weights = run(load_data(corpus, plan, asked.cache or asked.out), plan, asked.out)
-    typer.echo(f"averaged weights: {weights}\ntraining curves: {curves(asked.out)}")
+    with crew() as us:
+        if not us.leads:
+            us.wait()  # for what the first prepares and keeps
+        data = load_data(corpus, plan, asked.cache or asked.out)
+        if us.leads:
+            us.wait()
+        weights = run(data, plan, asked.out, us)
+        if us.leads:
+            typer.echo(f"averaged weights: {weights}\ntraining curves: {curves(asked.out)}")
 
 
 @command(app, options.Calibrate)
@@ -116,6 +124,24 @@ def quality(asked: options.Gate) -> None:
     if not (entries := source.fold(*asked.folds)):
         raise ValueError("The corpus holds no recording of these folds.")
     typer.echo(quality.table(quality.refusals(source, entries)))
+
+
+@command(app, options.Ablate)
+def ablate(asked: options.Ablate) -> None:
+    from dataclasses import replace
+
+    from training.ablate import ablate as run
+    from training.ablate import table, variations
+    from training.corpus import Corpus
+    from training.recipe import read_recipe
+
+    base = replace(read_recipe(asked.recipe).on_folds(asked.folds), epochs=asked.epochs)
+    corpus = Corpus(asked.corpus, by_patients=base.by_patients)
+    every = variations(base, high_rate=corpus.high_rate)
+    if unknown := [name for name in asked.only if name not in {each.name for each in every}]:
+        raise ValueError(f"No variation {', '.join(unknown)}; there are {', '.join(each.name for each in every)}.")
+    chosen = [each for each in every if not asked.only or each.name in asked.only]
+    typer.echo(table(run(chosen, corpus, asked.out, asked.fold)))
 
 
 def _cards(weights: Path, corpus: "Corpus") -> list[Path]:

@@ -33,7 +33,10 @@ MILLIVOLT_PER_UNIT: Final = {"mV": 1.0, "uV": 1e-3, "V": 1e3}
 
 @dataclass(frozen=True)
 class Entry:
-    """One row of the database; of the patient and the device what subgroups are made by, '' where it is not known."""
+    """One row of the database; of the patient and the device what subgroups are made by, '' where it is not known.
+
+    `validated` says whether a human has validated the statements: of folds 1 to 8 two thirds, of 9 and 10 all.
+    """
 
     ecg_id: int
     fold: int
@@ -45,6 +48,7 @@ class Entry:
     device: str = ""
     site: str = ""
     pacemaker: str = ""
+    validated: bool = True
 
 
 class Corpus:
@@ -63,7 +67,7 @@ class Corpus:
     def __init__(self, directory: Path, *, high_rate: bool | None = None, by_patients: bool = False) -> None:
         if high_rate is None:
             high_rate = not (directory / LOW_RATE).is_dir() and (directory / HIGH_RATE).is_dir()
-        self.directory = directory
+        self.directory, self.high_rate = directory, high_rate
         self.statements = Statements(directory / STATEMENTS)
         column = "filename_hr" if high_rate else "filename_lr"
         with (directory / DATABASE).open(newline="", encoding="utf-8") as file:
@@ -122,6 +126,7 @@ def _entry(row: dict[str, str], signal: str) -> Entry:
         device=(row.get("device") or "").strip(),
         site=row.get("site", ""),
         pacemaker=(row.get("pacemaker") or "").strip(),
+        validated=row.get("validated_by_human", "True") == "True",
     )
 
 

@@ -2,7 +2,6 @@
 
 import csv
 import json
-import math
 import os
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -20,15 +19,16 @@ from tqdm import tqdm
 from models.architectures import Net
 from training import augment
 from training.corpus import Corpus, prepared
+from training.crew import Crew
 from training.distil import softened
 from training.labels import columns
 from training.masking import keep_some
 from training.recipe import Recipe
 from training.run import CHECKPOINT, LOG, WEIGHTS, keep_recipe, start_from
+from training.schedule import rate
 from training.statistics import auc
 
-PATIENCE: Final = 5  # epochs without a lower watched loss, after which a plateau halves the rate
-State = tuple[Net, Net, torch.optim.Optimizer]  # the network, its average, what moves it
+ALONE: Final = Crew()
 
 
 @dataclass(frozen=True, eq=False)
@@ -41,12 +41,29 @@ class Data:
     watched_truth: NDArray[np.bool_]
 
 
+@dataclass(frozen=True, eq=False)
+class State:
+    """A run in memory: the network, its average, what moves it, and who works on it."""
+
+    network: Net
+    averaged: Net
+    optimiser: torch.optim.Optimizer
+    crew: Crew = ALONE
+
+    def parts(self) -> dict[str, nn.Module | torch.optim.Optimizer]:
+        """Return by name what a checkpoint holds."""
+        return {"network": self.network, "averaged": self.averaged, "optimiser": self.optimiser}
+
+
 def load_data(corpus: Corpus, recipe: Recipe, cache: Path) -> Data:
     """Prepare the training folds and the calibration fold. The statements stand behind the targets, where they help.
 
     Where the recipe has teachers, the truth of the training folds is mixed with what they say.
     """
     train, watched = corpus.training(recipe.train_folds), corpus.fold(recipe.calibration_fold)
+    if recipe.share < 1:
+        drawn = np.random.default_rng(recipe.seed).permutation(len(train))[: round(recipe.share * len(train))]
+        train = tuple(train[at] for at in np.sort(drawn))
     wanted = columns(recipe.targets)
     truth = corpus.targets(train)[:, wanted]
     if recipe.helpers:
@@ -59,41 +76,57 @@ def load_data(corpus: Corpus, recipe: Recipe, cache: Path) -> Data:
     )
 
 
-def fit(data: Data, recipe: Recipe, out: Path) -> Path:
+def fit(data: Data, recipe: Recipe, out: Path, crew: Crew = ALONE) -> Path:
     """Fit, and return the file with the averaged weights. A run that was killed goes on after its last whole epoch.
 
     Raises:
-        ValueError: there are fewer recordings than a batch holds, or `out` holds a run of another recipe.
+        ValueError: there are fewer recordings than a batch holds, a batch cannot be shared by the crew, or `out` holds
+            a run of another recipe.
     """
     if len(data.signals) < recipe.batch:
         raise ValueError(f"{len(data.signals)} recordings are fewer than a batch of {recipe.batch}.")
+    if recipe.batch % crew.size:
+        raise ValueError(f"A batch of {recipe.batch} cannot be shared by {crew.size} processes.")
     out.mkdir(parents=True, exist_ok=True)
-    torch.manual_seed(recipe.seed)
-    network = recipe.untrained(data.truth.shape[1])
-    if recipe.initial:
-        start_from(network, Path(recipe.initial))
-    averaged = recipe.untrained(data.truth.shape[1]).requires_grad_(False)
-    averaged.load_state_dict(network.state_dict())
-    kind = torch.optim.AdamW if recipe.optimiser == "adamw" else torch.optim.Adam
-    optimiser = kind(network.parameters(), weight_decay=recipe.weight_decay)
-    state = (network, averaged, optimiser)
+    state = _begun(recipe, data.truth.shape[1], crew)
     watched = _resume(out / CHECKPOINT, recipe, state)
-    keep_recipe(out, recipe)
-    for epoch in range(len(watched), recipe.epochs):
-        loss = _epoch(data, recipe, watched, state)
-        logits = watched_logits(averaged, data)
+    crew.wait()
+    learner = crew.learner(state.network)
+    if crew.leads:
+        keep_recipe(out, recipe)
+    for _ in range(len(watched), recipe.epochs):
+        loss = _epoch(data, recipe, watched, state, learner)
+        logits = watched_logits(state.averaged, data, crew.device)
         watched.append(_cross_entropy(logits[:, : len(recipe.targets)], data.watched_truth))
-        _keep(out / CHECKPOINT, recipe, watched, state)
-        _log(out / LOG, epoch, {"loss": loss, "watched": watched[-1]} | auc_of_targets(recipe, logits, data))
-    save_file(averaged.state_dict(), out / WEIGHTS)
+        if crew.leads:
+            _keep(out / CHECKPOINT, recipe, watched, state)
+            told = {"loss": loss, "watched": watched[-1]} | auc_of_targets(recipe, logits, data)
+            _log(out / LOG, len(watched), told)
+    if crew.leads:
+        save_file({name: value.cpu() for name, value in state.averaged.state_dict().items()}, out / WEIGHTS)
+    crew.wait()
     return out / WEIGHTS
 
 
-def watched_logits(network: Net, data: Data) -> NDArray[np.float32]:
+def _begun(recipe: Recipe, outputs: int, crew: Crew) -> State:
+    """Return a run before its first epoch, the same in every process."""
+    torch.manual_seed(recipe.seed)
+    network = recipe.untrained(outputs)
+    if recipe.initial:
+        start_from(network, Path(recipe.initial))
+    averaged = recipe.untrained(outputs).requires_grad_(False)
+    averaged.load_state_dict(network.state_dict())
+    network, averaged = network.to(crew.device), averaged.to(crew.device)
+    kind = torch.optim.AdamW if recipe.optimiser == "adamw" else torch.optim.Adam
+    return State(network, averaged, kind(network.parameters(), weight_decay=recipe.weight_decay), crew)
+
+
+def watched_logits(network: Net, data: Data, device: torch.device = ALONE.device) -> NDArray[np.float32]:
     """Return the logits on the watched fold, float32 (n, outputs)."""
     network.eval()
     with torch.inference_mode():
-        return np.concatenate([network(torch.from_numpy(part)).numpy() for part in _batches(data.watched, 256)])
+        parts = [network(torch.from_numpy(part).to(device)).cpu().numpy() for part in _batches(data.watched, 256)]
+    return np.concatenate(parts)
 
 
 def auc_of_targets(recipe: Recipe, logits: NDArray[np.float32], data: Data) -> dict[str, float]:
@@ -101,23 +134,24 @@ def auc_of_targets(recipe: Recipe, logits: NDArray[np.float32], data: Data) -> d
     return {code: auc(data.watched_truth[:, at], logits[:, at]) for at, code in enumerate(recipe.targets)}
 
 
-def _epoch(data: Data, recipe: Recipe, watched: Sequence[float], state: State) -> float:
-    (network, averaged, optimiser), epoch = state, len(watched)
-    # Each epoch draws from its own stream, so that a resumed run meets the same numbers as an unbroken one.
+def _epoch(data: Data, recipe: Recipe, watched: Sequence[float], state: State, learner: nn.Module) -> float:
+    epoch, crew = len(watched), state.crew
+    # Each epoch draws from its own stream, so that a resumed run meets the same numbers as an unbroken one. All of a
+    # crew draw the same batch, and each takes its part.
     rng = np.random.default_rng((recipe.seed, epoch))
-    torch.manual_seed(int(rng.integers(2**31)))
-    network.train()
+    torch.manual_seed(int(rng.integers(2**31)) + crew.rank)
+    learner.train()
     order = rng.permutation(len(data.signals))
     steps = len(order) // recipe.batch
-    total = 0.0
-    for step in (bar := tqdm(range(steps), desc=f"epoch {epoch + 1}/{recipe.epochs}", unit="step", mininterval=2)):
+    total, name = 0.0, f"epoch {epoch + 1}/{recipe.epochs}"
+    for step in (bar := tqdm(range(steps), name, unit="step", mininterval=2, disable=not crew.leads)):
         at = np.sort(order[step * recipe.batch : (step + 1) * recipe.batch])
-        signal, truth = torch.from_numpy(data.signals[at]), torch.from_numpy(data.truth[at])
-        signal, truth = augmented(signal, truth, recipe, rng)
-        for group in optimiser.param_groups:
-            group["lr"] = rate(recipe, (epoch * steps + step) / (recipe.epochs * steps), watched)
-        total += _step(network, optimiser, signal, truth)
-        _average(averaged, network, min(recipe.averaging, (1 + epoch * steps + step) / (10 + epoch * steps + step)))
+        signal, truth = augmented(torch.from_numpy(data.signals[at]), torch.from_numpy(data.truth[at]), recipe, rng)
+        done = epoch * steps + step
+        for group in state.optimiser.param_groups:
+            group["lr"] = rate(recipe, done / (recipe.epochs * steps), watched)
+        total += _step(learner, state.optimiser, crew.share(signal), crew.share(truth))
+        _average(state.averaged, state.network, min(recipe.averaging, (1 + done) / (10 + done)))
         bar.set_postfix(loss=f"{total / (step + 1):.4f}")
     return total / max(steps, 1)
 
@@ -135,38 +169,13 @@ def augmented(signal: Tensor, truth: Tensor, recipe: Recipe, rng: np.random.Gene
 
 
 def _step(network: nn.Module, optimiser: torch.optim.Optimizer, signal: Tensor, truth: Tensor) -> float:
-    with torch.autocast("cpu", torch.bfloat16):
+    with torch.autocast(signal.device.type, torch.bfloat16):
         logits = network(signal)
     loss = functional.binary_cross_entropy_with_logits(logits.float(), truth)
     optimiser.zero_grad(set_to_none=True)
     torch.autograd.backward(loss)
     optimiser.step()
     return float(loss.detach())
-
-
-def rate(recipe: Recipe, progress: float, watched: Sequence[float]) -> float:
-    """Return the learning rate at `progress` (0 to 1) of a run, after epochs with these watched losses."""
-    if recipe.schedule == "one-cycle":
-        return learning_rate(recipe, progress)
-    return plateau_rate(recipe, watched) * (min(1.0, progress / recipe.warm_up) if recipe.warm_up else 1.0)
-
-
-def plateau_rate(recipe: Recipe, watched: Sequence[float]) -> float:
-    """Return the rate halved for each time that the watched loss has not fallen for PATIENCE epochs."""
-    halved, best, waited = 0, math.inf, 0
-    for loss in watched:
-        waited = 0 if loss < best else waited + 1
-        best = min(best, loss)
-        if waited > PATIENCE:
-            halved, waited = halved + 1, 0
-    return recipe.learning_rate * 0.5**halved
-
-
-def learning_rate(recipe: Recipe, progress: float) -> float:
-    """Return the rate at `progress` (0 to 1) of a run: up and down again by cosines (Smith and Topin, 2017)."""
-    if progress < recipe.warm_up:
-        return recipe.learning_rate * (0.04 + 0.96 * 0.5 * (1 - math.cos(math.pi * progress / recipe.warm_up)))
-    return recipe.learning_rate * 0.5 * (1 + math.cos(math.pi * (progress - recipe.warm_up) / (1 - recipe.warm_up)))
 
 
 def _average(averaged: nn.Module, network: nn.Module, decay: float) -> None:
@@ -179,10 +188,6 @@ def _average(averaged: nn.Module, network: nn.Module, decay: float) -> None:
                 kept.copy_(value)
 
 
-def _parts(state: State) -> dict[str, nn.Module | torch.optim.Optimizer]:
-    return dict(zip(("network", "averaged", "optimiser"), state, strict=True))
-
-
 def _cross_entropy(logits: NDArray[np.float32], truth: NDArray[np.bool_]) -> float:
     loss = functional.binary_cross_entropy_with_logits(torch.from_numpy(logits), torch.from_numpy(truth).float())
     return float(loss)
@@ -192,17 +197,17 @@ def _resume(path: Path, recipe: Recipe, state: State) -> list[float]:
     """Load the last whole epoch, and return the watched losses up to it."""
     if not path.exists():
         return []
-    kept = torch.load(path, weights_only=True)
+    kept = torch.load(path, weights_only=True, map_location=state.crew.device)
     if kept["recipe"] != _plain(recipe):
         raise ValueError(f"{path.parent} holds a run of another recipe; choose another --out.")
-    for name, part in _parts(state).items():
+    for name, part in state.parts().items():
         part.load_state_dict(kept[name])
     return [float(each) for each in kept["watched"]]
 
 
 def _keep(path: Path, recipe: Recipe, watched: Sequence[float], state: State) -> None:
     unfinished = path.with_suffix(".part")
-    parts = {name: part.state_dict() for name, part in _parts(state).items()}
+    parts = {name: part.state_dict() for name, part in state.parts().items()}
     torch.save({"recipe": _plain(recipe), "watched": list(watched), **parts}, unfinished)
     os.replace(unfinished, path)
 
@@ -212,7 +217,7 @@ def _plain(recipe: Recipe) -> str:
 
 
 def _log(path: Path, epoch: int, figures: dict[str, float]) -> None:
-    row = {"epoch": epoch + 1, **{name: f"{value:.5f}" for name, value in figures.items()}}
+    row = {"epoch": epoch, **{name: f"{value:.5f}" for name, value in figures.items()}}
     fresh = not path.exists()
     with path.open("a", newline="", encoding="utf-8") as file:
         writer = csv.DictWriter(file, row)

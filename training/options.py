@@ -121,6 +121,23 @@ class Predict:
 
 
 @dataclass(frozen=True)
+class Ablate:
+    """Fit variations of a recipe and measure each: data, rate, target, leads, networks. Goes on after a kill."""
+
+    recipe: RecipeFile
+    corpus: Corpus
+    out: Annotated[Path, typer.Option("--out", help="Where the runs and the table lie.")]
+    fold: Fold
+    folds: Annotated[
+        str, typer.Option("--folds", metavar="TRAIN:CALIBRATION", help="What the variations train on and watch.")
+    ] = "1-7:8"
+    epochs: Annotated[int, typer.Option("--epochs", help="Of each fit.")] = 10
+    only: Annotated[
+        list[str], typer.Option("--only", help="One variation by its name, such as '50 Hz'; again for more.")
+    ] = field(default_factory=list)
+
+
+@dataclass(frozen=True)
 class Gate:
     """Print how many recordings the quality gate refuses, by code."""
 

@@ -6,6 +6,7 @@ from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any, Literal
 
+from ecg.canonical import SECONDS
 from models.architectures import NETS, Net
 from models.nets.paper import PaperShape
 from models.nets.resnet1d import ResNet1dShape
@@ -35,7 +36,7 @@ class Teacher:
 
 @dataclass(frozen=True)
 class Recipe:
-    """How to train one network. `averaging` is the decay per step.
+    """How to train one network, on a `share` of the recordings of its folds. `averaging` is the decay per step.
 
     Folds are PTB-XL's, or, where `split` is 'patients', 1, 2 and 3: 70, 15 and 15 % of the patients.
 
@@ -53,6 +54,7 @@ class Recipe:
     arm: str
     train_folds: tuple[int, ...] = (1, 2, 3, 4, 5, 6, 7, 8)
     calibration_fold: int = 9
+    share: float = 1.0
     split: Literal["folds", "patients"] = "folds"
     seed: int = 1
     epochs: int = 20
@@ -113,7 +115,8 @@ class Recipe:
         """Return the network's shape with this many outputs."""
         leads = len(self.preparation.leads)
         if self.network == "paper":
-            return PaperShape(leads, outputs, self.widths, self.kernels, dropout=self.dropout)
+            samples = SECONDS * self.preparation.fs
+            return PaperShape(leads, outputs, self.widths, self.kernels, samples, dropout=self.dropout)
         if self.network == "statespace1d":
             (layers,), (stem, width) = self.blocks, self.widths
             return StateSpace1dShape(

@@ -57,11 +57,14 @@ def calibration_error(truth: NDArray[np.bool_], probability: NDArray[np.floating
     return sum(gaps) / len(truth)
 
 
-def best_f1_threshold(truth: NDArray[np.bool_], probability: NDArray[np.floating]) -> float:
-    """Return the probability from which counting as positive gives the highest F1 on these recordings."""
+def best_f1_threshold(
+    truth: NDArray[np.bool_], probability: NDArray[np.floating], weights: NDArray[np.floating] | None = None
+) -> float:
+    """Return the probability from which counting as positive gives the highest F1; a recording counts by its weight."""
+    each = np.ones(len(truth)) if weights is None else weights
     order = np.argsort(-probability, kind="stable")
-    hits = np.cumsum(truth[order])
-    f1 = 2 * hits / (np.arange(1, len(truth) + 1) + truth.sum())
+    hits = np.cumsum((truth * each)[order])
+    f1 = 2 * hits / (np.cumsum(each[order]) + hits[-1])
     given = probability[order]
     last = np.append(given[1:] != given[:-1], True)  # a threshold cannot part those of equal probability
     return float(given[np.where(last, f1, -1.0).argmax()])

@@ -6,8 +6,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from sklearn.linear_model import LogisticRegression
 
+from training.calibrate import Tuned
 from training.calibration import METHODS, best, isotonic, log_loss, platt, reliability_line, temperature
-from training.statistics import auc, calibration_error
+from training.statistics import auc, best_f1_threshold, calibration_error
 
 SEEDS = st.integers(0, 2**32 - 1)
 
@@ -69,3 +70,20 @@ def test_slope_and_intercept_tell_how_a_prediction_is_wrong() -> None:
     assert reliability_line(truth, logits) == pytest.approx((1, 0), abs=0.05)
     slope, shift = reliability_line(truth, 2 * logits - 1)
     assert slope == pytest.approx(0.5, abs=0.03) and shift > 0.5, "too sure of itself, and too low"
+
+
+def test_a_shift_to_another_prevalence_is_right_for_recordings_of_that_prevalence() -> None:
+    truth, logits = simulated(40_000, 1.0, -1.0)
+    few = np.random.default_rng(1).random(len(truth)) < np.where(truth, 0.4, 1.0)  # as if positives were left out
+    own = Tuned(truth[few], logits[few], np.arange(few.sum()), float(truth.mean()))
+    for method in METHODS[1:]:  # a temperature alone cannot take up what was left out
+        found = method(own.truth, own.logits).shifted(own.shift)
+        assert (
+            calibration_error(truth, found(logits))
+            < 0.012
+            < calibration_error(truth, found.shifted(-own.shift)(logits))
+        )
+    assert np.average(own.truth, weights=own.weights) == pytest.approx(truth.mean())
+    found = platt(own.truth, own.logits).shifted(own.shift)
+    weighted = best_f1_threshold(own.truth, found(own.logits), own.weights)
+    assert weighted == pytest.approx(best_f1_threshold(truth, found(logits)), abs=0.04)

@@ -3,6 +3,7 @@
 import csv
 import os
 import signal
+import socket
 import subprocess
 import sys
 import time
@@ -19,10 +20,12 @@ from models.prepare import Prepare
 from models.router import canned_ecg
 from tests.golden import corpus as golden
 from training.corpus import Corpus
-from training.fit import Data, fit, learning_rate, load_data, plateau_rate, rate
+from training.crew import Crew
+from training.fit import Data, fit, load_data
 from training.labels import TARGETS
 from training.recipe import Recipe, Teacher, folds_of, read_recipe
 from training.run import CHECKPOINT, LOG, WEIGHTS, open_run, start_from
+from training.schedule import learning_rate, plateau_rate, rate
 
 ROOT = Path(__file__).parents[3]
 RECIPE = """
@@ -89,6 +92,12 @@ def started(directory: Path, tmp_path: Path) -> Iterator[subprocess.Popen[bytes]
     process.wait()
 
 
+def free_port() -> int:
+    with socket.socket() as door:
+        door.bind(("127.0.0.1", 0))
+        return int(door.getsockname()[1])
+
+
 def log(run: Path) -> list[dict[str, str]]:
     with (run / LOG).open(newline="", encoding="utf-8") as file:
         return list(csv.DictReader(file))
@@ -142,6 +151,25 @@ def test_a_killed_run_goes_on_and_ends_like_an_unbroken_one(
     assert_same_weights(unbroken, tmp_path)
     assert log(tmp_path)[-1] == log(unbroken)[-1]
     assert set(log(tmp_path)[0]) == {"epoch", "loss", "watched", *(finding.code for finding in TARGETS)}
+
+
+def test_two_processes_fit_one_network_together(unbroken: Path, directory: Path, tmp_path: Path) -> None:
+    # Each sees half of a batch, and so normalises by other means: the same drawing of batches, not the same weights.
+    command = [sys.executable, "-m", "torch.distributed.run", "--nproc-per-node=2", "--master-addr=127.0.0.1"]
+    command += [f"--master-port={free_port()}", "-m", "training", "fit", str(directory / "tiny.toml")]
+    command += ["--corpus", str(directory / "corpus"), "--out", str(tmp_path), "--cache", str(directory / "cache")]
+    env = os.environ | {"OMP_NUM_THREADS": "1"}
+    done = subprocess.run(command, cwd=ROOT, env=env, capture_output=True, text=True, timeout=3 * PATIENCE)
+    assert done.returncode == 0, done.stderr
+    ours, alone = log(tmp_path), log(unbroken)
+    assert [row["epoch"] for row in ours] == [row["epoch"] for row in alone], "one of them writes"
+    assert float(ours[-1]["watched"]) == pytest.approx(float(alone[-1]["watched"]), rel=0.25)
+    assert float(ours[-1]["watched"]) < float(ours[0]["watched"])
+
+
+def test_a_batch_that_a_crew_cannot_share_is_refused(recipe: Recipe, data: Data, tmp_path: Path) -> None:
+    with pytest.raises(ValueError, match="cannot be shared by 5"):
+        fit(data, recipe, tmp_path, Crew(0, 5))
 
 
 def test_a_finished_run_is_not_fitted_again(unbroken: Path, recipe: Recipe, data: Data) -> None:
