@@ -66,6 +66,7 @@ sbom: $(VENV)/.product ## Write the bill of materials of what is installed (Cycl
 bench: $(VENV)/.developer ## Print milliseconds per stage and per reader, cold start and peak memory
 	@$(BIN)/python -m benchmarks.pipeline
 	@$(BIN)/python -m benchmarks.readers
+	@$(BIN)/python -m benchmarks.models
 
 bench-scaling: $(VENV)/.developer ## Print ECGs a second with 1, 2 and 4 worker processes, as ratios
 	@$(BIN)/python -m benchmarks.scaling

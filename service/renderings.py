@@ -10,13 +10,14 @@ from adapters.fhir.frame import FhirSettings
 from adapters.figures import issued, issued_score
 from ecg.leads import LEADS
 from ecg.measurement import Measurement
+from ecg.prevalence import predictive_values
 from ecg.quality import Quality
-from ecg.reading import Prediction
+from ecg.reading import Prediction, Score
 from ecg.recording import Recording
 from ecg.report import Picture, Report
 from service.archive import PDF, picture_name
 from service.bands import band
-from service.style import DEFAULT, BandScheme, Style
+from service.style import DEFAULT, Style
 
 BUNDLE = "bundle.json"
 BUNDLE_R5 = "bundle.r5.json"
@@ -24,17 +25,17 @@ SUMMARY = "report.json"
 
 
 def renderings(report: Report, settings: FhirSettings, style: Style = DEFAULT, *, r5: bool = False) -> dict[str, bytes]:
-    """Return file name and bytes of each rendering; of the style only the bands are asked.
+    """Return file name and bytes of each rendering; of the style only bands and prevalence are asked.
 
     That in FHIR R5, which can be made of R4's, comes where it is asked for.
     """
-    files = {PDF: report.pdf, BUNDLE: encode(report, settings), SUMMARY: _json(summary(report, style.bands))}
+    files = {PDF: report.pdf, BUNDLE: encode(report, settings), SUMMARY: _json(summary(report, style))}
     if r5:
         files[BUNDLE_R5] = as_r5(files[BUNDLE])
     return files | {picture_name(picture.name): picture.png for picture in report.pictures}
 
 
-def summary(report: Report, bands: BandScheme = "card") -> dict[str, Any]:
+def summary(report: Report, style: Style = DEFAULT) -> dict[str, Any]:
     """Return what a client needs to know of a report, as plain data. It names no patient."""
     prediction = report.reading.prediction
     return {
@@ -47,7 +48,7 @@ def summary(report: Report, bands: BandScheme = "card") -> dict[str, Any]:
         "sentences": [{"text": each.text, "about": list(each.about)} for each in report.sentences],
         "recording": _recording(report.recording),
         "quality": _quality(report.reading.quality),
-        "prediction": _prediction(prediction, bands),
+        "prediction": _prediction(prediction, style),
         "measurements": [] if report.withdrawn else [_measurement(each) for each in report.reading.measurements.values],
         "explanations": [_explanation(each) for each in report.pictures if each.method],
         "window": {
@@ -90,7 +91,8 @@ def _quality(quality: Quality) -> list[dict[str, Any]]:
     ]
 
 
-def _prediction(prediction: Prediction, bands: BandScheme) -> dict[str, Any]:
+def _prediction(prediction: Prediction, style: Style) -> dict[str, Any]:
+    bands, prevalence = style.bands, dict(style.prevalence)
     choice = prediction.choice
     said: dict[str, Any] = {
         "why": choice.why,
@@ -118,10 +120,18 @@ def _prediction(prediction: Prediction, bands: BandScheme) -> dict[str, Any]:
                 "band": band(each, bands),
                 "at_threshold": each.at_threshold and asdict(each.at_threshold),
                 "sensitive": each.sensitive and asdict(each.sensitive),
+                "predictive": _predictive(each, prevalence.get(each.finding.code)),
             }
             for each in prediction.scores
         ]
     return said
+
+
+def _predictive(score: Score, prevalence: float | None) -> dict[str, float] | None:
+    """Return the threshold's predictive values, where the site told how frequent the finding is."""
+    if prevalence is None or score.at_threshold is None:
+        return None
+    return {name: round(value, 4) for name, value in asdict(predictive_values(score.at_threshold, prevalence)).items()}
 
 
 def _measurement(measurement: Measurement) -> dict[str, Any]:

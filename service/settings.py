@@ -15,6 +15,7 @@ from pydantic_settings import BaseSettings, InitSettingsSource, SettingsConfigDi
 from pydantic_settings.sources import PydanticBaseSettingsSource
 
 from ecg.errors import SetupError
+from ecg.findings import FINDINGS
 from service.style import BandScheme, LayoutName, PageSize, Style
 from service.wording import ENGLISH, texts
 
@@ -49,6 +50,14 @@ def _known_zone(name: str) -> str:
 
 def _known_language(language: str) -> str:
     return texts(language).language
+
+
+def _known_prevalence(value: dict[str, float]) -> dict[str, float]:
+    if unknown := [code for code in value if code not in FINDINGS]:
+        raise ValueError(f"no findings: {', '.join(unknown)}; there are {', '.join(FINDINGS)}")
+    if not all(0 < each < 1 for each in value.values()):
+        raise ValueError("a prevalence lies between 0 and 1")
+    return value
 
 
 class Settings(BaseSettings):
@@ -112,6 +121,11 @@ class Settings(BaseSettings):
     )
     report_language: Annotated[str, AfterValidator(_known_language)] = Field(
         default=ENGLISH, description="Language of reports, by its file in service/texts."
+    )
+    prevalence: Annotated[dict[str, float], AfterValidator(_known_prevalence)] = Field(
+        default={},
+        description='How frequent findings are among the ECGs of this site, as JSON: {"MI": 0.08}; it gives the '
+        "predictive values in report.json; empty: none.",
     )
     threads: int = Field(default=1, ge=1, le=64, description="Threads that the network may use for one ECG.")
     max_payload_mb: int = Field(default=64, ge=1, le=1024, description="Largest payload that is taken, in MB.")
@@ -235,7 +249,7 @@ class Settings(BaseSettings):
         f"{RATE_OFF_LOOPBACK} elsewhere.",
     )
 
-    @field_validator("patient_systems", "destination", "hosts", "dicom_callers", "roles", mode="before")
+    @field_validator("patient_systems", "destination", "hosts", "dicom_callers", "roles", "prevalence", mode="before")
     @classmethod
     def _decoded(cls, value: Any) -> Any:
         try:
@@ -246,7 +260,8 @@ class Settings(BaseSettings):
     @property
     def style(self) -> Style:
         """How reports look and read."""
-        return Style(self.report_layout, self.report_paper, self.report_bands, self.report_language)
+        prevalence = tuple(sorted(self.prevalence.items()))
+        return Style(self.report_layout, self.report_paper, self.report_bands, self.report_language, prevalence)
 
     @property
     def guarded(self) -> bool:

@@ -18,12 +18,14 @@ class Style:
         paper: the size of the pages, landscape.
         bands: where the bands of a score lie, see service.bands.
         language: of the words, by its file in service/texts.
+        prevalence: of findings at the site, by their codes: for predictive values.
     """
 
     layout: LayoutName = "3x4+1"
     paper: PageSize = "A4"
     bands: BandScheme = "card"
     language: str = "en"
+    prevalence: tuple[tuple[str, float], ...] = ()
 
     @property
     def settings(self) -> str:
