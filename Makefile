@@ -90,6 +90,7 @@ docs: $(VENV)/.developer ## Write the generated pages anew
 	@$(BIN)/python -m tools.document_settings > docs/configuration.md
 	@$(BIN)/python -m tools.document_models > docs/model-card.md
 	@$(BIN)/python -m tools.document_abstentions > out.md && mv out.md docs/abstentions.md
+	@$(BIN)/python -m tools.document_guards > out.md && mv out.md docs/guards.md
 	@$(BIN)/python -m tools.document_chart > out.md && cp out.md deploy/helm/twelvelead/values.yaml && rm out.md
 	@$(BIN)/python -m tools.document_metrics > out.md && mv out.md docs/operation.md
 	@$(BIN)/python -m tools.document_dicom > docs/conformance/dicom.md

@@ -27,6 +27,7 @@ from ecg.payload import Payload
 from ecg.quality import assess
 from ecg.reading import Reading
 from ecg.report import Report, report_id
+from models.guards import load_guards
 from models.network import WEIGHTS, load, use_threads
 from models.router import CardRouter
 from service.drawing.pages import draw_pages
@@ -100,7 +101,7 @@ def eager_router(directory: Path) -> CardRouter:
         (directory / card["weights"]["file"]).write_bytes((WEIGHTS / card["weights"]["file"]).read_bytes())
         (directory / path.name).write_text(json.dumps(card))
         models.append(load(directory / path.name))
-    return CardRouter([(model.card.arm, model) for model in models])
+    return CardRouter([(model.card.arm, model) for model in models], load_guards())
 
 
 def bench(title: str, payload: Payload, router: CardRouter) -> None:
@@ -135,7 +136,7 @@ def main() -> None:
     file = str(get_testdata_file("waveform_ecg.dcm"))
     payload = Payload(Path(file).read_bytes())
     models = [load(path) for path in sorted(WEIGHTS.glob("*.json"))]
-    bench("Sample ECG", payload, CardRouter([(model.card.arm, model) for model in models]))
+    bench("Sample ECG", payload, CardRouter([(model.card.arm, model) for model in models], load_guards()))
     with tempfile.TemporaryDirectory() as directory:
         bench("Sample ECG, every finding explained", payload, eager_router(Path(directory)))
     print(f"Cold start, `twelvelead read` as a process: {cold_start(file):.2f} s (best of 3)")

@@ -14,6 +14,8 @@ SMOOTH: Final = np.hanning(13) / np.hanning(13).sum()
 LEAST_RISE: Final = 0.35  # of the way from the middle of the slopes' sum to its peaks, for a beat
 REACH: Final = 12  # samples on either side of a beat that are compared
 SHIFTS: Final = np.arange(-2, 3)  # samples by which a beat may be moved to fit
+BEFORE: Final = 30  # samples of a median beat before the steepest place of its QRS complex, and after it
+AFTER: Final = 42
 ALIKE: Final = 2 / 3  # share of the beats that count for likeness: ectopic ones may differ
 
 
@@ -22,7 +24,7 @@ class Beats:
     """The beats of one window.
 
     Attributes:
-        at: int64 (beats,), where they are, in samples at 100 Hz.
+        at: int64 (beats,), where they are, in samples at 100 Hz; all but those at the ends moved to fit their median.
         contrast: how many times steeper the leads are at the beats than in between; noise has 1 to 2.4.
         likeness: mean correlation, over all leads at once, of the beats (the most alike two thirds) with their median;
             0 where there are fewer than two.
@@ -50,14 +52,15 @@ def find_beats(bands: Bands) -> Beats:
     if len(whole) < 2:
         none = np.zeros(len(bands.qrs))
         return Beats(peaks, contrast, 0.0, none, none)
-    likeness, fitted = _fitted(bands.qrs, whole)
+    likeness, moves, fitted = _fitted(bands.qrs, whole)
+    at = np.concatenate([peaks[peaks < reach], whole + moves, peaks[peaks >= THIN_SAMPLES - reach]])
     rest = fitted - np.median(fitted, axis=0)
     energy, left = ((each**2).mean(axis=(0, 2)) for each in (fitted, rest))
-    return Beats(peaks, contrast, likeness, 1 - left / np.maximum(energy, 1e-12), np.sqrt(left))
+    return Beats(at, contrast, likeness, 1 - left / np.maximum(energy, 1e-12), np.sqrt(left))
 
 
-def _fitted(qrs: NDArray[np.float32], peaks: NDArray[np.int64]) -> tuple[float, NDArray[np.float64]]:
-    """Return the likeness of the beats, and (beats, 12, samples), each moved to where it fits their median best."""
+def _fitted(qrs: NDArray[np.float32], peaks: NDArray[np.int64]) -> tuple[float, NDArray[np.int64], NDArray[np.float64]]:
+    """Return the likeness of the beats, how far each is moved to fit their median best, and (beats, 12, samples)."""
     around = np.arange(-REACH, REACH + 1)
     moved = qrs[:, peaks[:, None, None] + SHIFTS[:, None] + around].transpose(1, 2, 0, 3).astype(np.float64)
     middle = np.median(moved[:, -SHIFTS[0]], axis=0)
@@ -65,4 +68,16 @@ def _fitted(qrs: NDArray[np.float32], peaks: NDArray[np.int64]) -> tuple[float, 
     fit = (moved * middle).sum(axis=(2, 3)) / np.maximum(lengths, 1e-12)
     best = fit.argmax(axis=1)
     alike = np.sort(fit.max(axis=1))[-max(round(ALIKE * len(peaks)), 2) :]
-    return float(alike.mean()), moved[np.arange(len(peaks)), best]
+    return float(alike.mean()), SHIFTS[best], moved[np.arange(len(peaks)), best]
+
+
+def median_beat(bands: Bands, beats: Beats) -> NDArray[np.float32] | None:
+    """Return the median of a window's beats, float32 (12, 72), mV at 100 Hz, without wander; None of fewer than two.
+
+    It begins 0.3 s before the steepest place of the QRS complex, so that it holds P wave, QRS complex and T wave.
+    """
+    whole = beats.at[(beats.at >= BEFORE) & (beats.at < THIN_SAMPLES - AFTER)]
+    if len(whole) < 2:
+        return None
+    steady = bands.whole - bands.wander
+    return np.asarray(np.median(steady[:, whole[:, None] + np.arange(-BEFORE, AFTER)], axis=1), dtype=np.float32)

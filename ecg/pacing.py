@@ -19,7 +19,7 @@ UNIT: Final = 0.05  # mV: the height that counts as 1
 LEADS_WITH: Final = 3  # a spike shows in so many leads, if there are as many
 SPACING: Final = 0.1  # seconds between two spikes that are counted: a pair for both ventricles counts once
 # Chosen on LUDB's records 1 to 50, of which three are paced: the geometric mean of the highest of the others (1.8) and
-# the lowest of these (6.7), each by its second highest spike. `python -m training pacing` measures it on 51 to 100.
+# the lowest of these (6.7), each by its second highest spike. tests/unit/ecg/test_pacing.py measures it on 51 to 100.
 LEAST_HEIGHT: Final = 3.4
 LEAST_SPIKES: Final = 2  # in 10 s: one may be an electrode that was touched
 

@@ -57,6 +57,9 @@ class Classifier(Protocol):
     def declines(self, windows: Sequence[CanonicalEcg], recording: Recording, quality: Quality) -> Abstention | None:
         """Say which limit of the card the recording breaks, or None where it is covered."""
 
+    def reads(self, quality: Quality) -> int:
+        """Return how many leads of a recording that it does not decline it reads."""
+
     def predict(self, windows: Sequence[CanonicalEcg], quality: Quality, choice: Choice) -> Prediction:
         """Score the usable windows, one after the other, and take the median of each finding."""
 

@@ -43,6 +43,8 @@ OFF: Final = "lead-off"
 WANDERING: Final = "noise-wander"
 MUSCLE: Final = "noise-muscle"
 MAINS: Final = "noise-mains"
+# More faulty leads than that are no matter of single chest electrodes: of a limb electrode, or of the recorder.
+MOST_FAULTY: Final = 2
 FAULTS: Final = (FLAT, SATURATED, OFF, WANDERING, MUSCLE, MAINS)
 
 
@@ -93,6 +95,16 @@ class WindowQuality:
     def flat(self) -> tuple[str, ...]:
         """The leads that are flat."""
         return self.faulty(FLAT)
+
+    @property
+    def trusted(self) -> bool:
+        """Whether its sound leads may be read: beats are visible, the recorder is at no rail, few leads are faulty."""
+        return self.beating.visible and not self.faulty(SATURATED) and len(self.faults) <= MOST_FAULTY
+
+    def sound(self, leads: Sequence[str], least_known: float) -> tuple[str, ...]:
+        """Return those of `leads` that are known for `least_known` of the window at least, and not faulty."""
+        bad = self.unusable(leads, least_known)
+        return tuple(lead for lead in leads if lead not in bad)
 
     def faulty(self, code: str) -> tuple[str, ...]:
         """Return the leads that have this fault."""

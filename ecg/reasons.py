@@ -72,5 +72,14 @@ REASONS: Final[dict[str, Reason]] = {
         "No heart beats stand out of the noise.",
         "Look at the patient first: this may be asystole or fibrillation. Else check all electrodes, record again.",
     ),
+    "limb-reversal": Reason(
+        "The leads look more like an ECG with limb electrodes exchanged: those at RA, LA and LL are probably swapped.",
+        "Check the limb cables (R, L, F) and record again. If all are right, a physician reads it.",
+    ),
+    "out-of-distribution": Reason(
+        "The beats look like none that the models were trained on.",
+        "Check names and order of leads, gain (mV) and sampling frequency or paper speed, and send again. If all are"
+        " right, a physician reads it.",
+    ),
     "withdrawn": Reason("The report was withdrawn.", "Nothing: its notice says why."),
 }

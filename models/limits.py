@@ -50,12 +50,25 @@ FAULTY: Final = {
 
 
 def usable_windows(limits: Limits, quality: Quality) -> list[int]:
-    """Return the indices of the windows in which a heart beats and every lead the card asks for is known and sound."""
-    return [
-        index
-        for index, window in enumerate(quality.windows)
-        if window.beating.visible and not window.unusable(limits.leads, limits.least_known)
-    ]
+    """Return the indices of the windows that may be trusted and offer what the card asks for, known and sound.
+
+    A card that asks for no lead in particular is content with any.
+    """
+    return [index for index, window in enumerate(quality.windows) if window.trusted and _offers(limits, window)]
+
+
+def leads_read(limits: Limits, quality: Quality) -> int:
+    """Return how many leads of a recording a model reads: those of its card, or all sound ones."""
+    if limits.leads:
+        return len(limits.leads)
+    usable = usable_windows(limits, quality)
+    return max((len(quality.windows[index].sound(LEADS, limits.least_known)) for index in usable), default=0)
+
+
+def _offers(limits: Limits, window: WindowQuality) -> bool:
+    if limits.leads:
+        return not window.unusable(limits.leads, limits.least_known)
+    return bool(window.sound(LEADS, limits.least_known))
 
 
 def first_broken_limit(limits: Limits, recording: Recording, quality: Quality) -> Abstention | None:
@@ -140,27 +153,25 @@ def _leads(limits: Limits, recording: Recording, quality: Quality) -> Abstention
     if not quality.windows:
         raise ModelRefused("A recording without windows cannot be assessed.")
     window = quality.windows[0]
-    unknown = window.unknown(limits.leads, limits.least_known)
-    seconds = recording.waveform.seconds
-    if seconds < limits.least_known * SECONDS and not window.unknown(
-        limits.leads, limits.least_known * seconds / SECONDS
-    ):
+    needed, seconds = limits.leads or LEADS, recording.waveform.seconds
+    unknown = window.unknown(needed, limits.least_known)
+    if seconds < limits.least_known * SECONDS and not window.unknown(needed, limits.least_known * seconds / SECONDS):
         return Abstention(
             "too-short", f"The model needs {limits.least_known:.0%} of {SECONDS} s; this recording has {seconds:.1f} s."
         )
-    if unknown:
+    if len(unknown) == len(needed) or (unknown and limits.leads):
+        asked = f"{len(limits.leads)} leads, each" if limits.leads else "a lead that is"
         return Abstention(
             "leads-missing",
-            f"The model needs {len(limits.leads)} leads, each known for {limits.least_known:.0%} of 10 s; "
-            f"not so: {', '.join(unknown)}.",
+            f"The model needs {asked} known for {limits.least_known:.0%} of 10 s; not so: {', '.join(unknown)}.",
         )
-    return _quality(limits, window)
+    return _quality(window)
 
 
-def _quality(limits: Limits, window: WindowQuality) -> Abstention:
-    """Say what makes a window unusable in which all leads are known, the plainest first."""
+def _quality(window: WindowQuality) -> Abstention:
+    """Say what makes a window unusable in which leads are known, the plainest first."""
     for code in FAULTS:
-        if faulty := [lead for lead in window.faulty(code) if lead in limits.leads]:
+        if faulty := window.faulty(code):
             return Abstention(code, FAULTY[code].format(", ".join(faulty)))
     return Abstention(
         "no-beats",

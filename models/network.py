@@ -19,7 +19,7 @@ from models.card import Card, SignedCard, read_card
 from models.ensemble import Ensemble, load_ensemble
 from models.explain.reported import Asked, explained
 from models.explain.scorer import Scorer
-from models.limits import first_broken_limit, usable_windows
+from models.limits import first_broken_limit, leads_read, usable_windows
 
 BATCH: Final = 12  # windows at once: more gain nothing on one core
 
@@ -36,6 +36,10 @@ class NetworkClassifier:
     def declines(self, windows: Sequence[CanonicalEcg], recording: Recording, quality: Quality) -> Abstention | None:
         """Say which limit of the card the recording breaks, or None where it is covered."""
         return first_broken_limit(self.card.limits, recording, quality)
+
+    def reads(self, quality: Quality) -> int:
+        """Return how many leads of a recording that it does not decline it reads."""
+        return leads_read(self.card.limits, quality)
 
     def logits(self, windows: Sequence[CanonicalEcg]) -> NDArray[np.float64]:
         """Return the networks' averaged outputs, float64 (windows, findings), in the order of the card.

@@ -11,7 +11,7 @@ from ecg.errors import ModelRefused
 from ecg.leads import LEADS
 from ecg.ports import Arm, Classifier, Guard
 from ecg.quality import Quality, assess
-from ecg.reading import Abstention, Check, Choice, Declined, Explanation, Prediction
+from ecg.reading import Abstention, Choice, Declined, Explanation, Prediction
 from ecg.recording import Recording
 from models.card import Card
 
@@ -49,9 +49,9 @@ class Abstaining:
 
 
 class CardRouter:
-    """Takes the first classifier whose card covers the recording; where none does, the first one's reason stands.
+    """Of the models whose cards cover a recording, takes the one that reads most of its leads, of equals the first.
 
-    A recording that is covered must also pass every guard. docs/routing.md tells the whole of it.
+    Where none does, the first one's reason stands. What is covered must also pass every guard: docs/routing.md.
 
     Args:
         arms: name of the arm, as in its card, and its classifier; in the order of preference, at least one.
@@ -80,22 +80,15 @@ class CardRouter:
 
     def route(self, windows: Sequence[CanonicalEcg], recording: Recording, quality: Quality) -> Arm:
         """Choose the arm. Pure: the same recording has the same arm."""
-        reasons: list[Abstention] = []
-        declined: list[Declined] = []
-        for name, classifier in self.arms:
-            reason = classifier.declines(windows, recording, quality)
-            if reason is None:
-                return self._guarded(name, classifier, tuple(declined), self._checks(windows, quality))
-            reasons.append(reason)
-            declined.append(Declined(name, reason.code))
-        return Abstaining(reasons[0], Choice(reasons[0].reason, self.digest, declined=tuple(declined)))
-
-    def _checks(self, windows: Sequence[CanonicalEcg], quality: Quality) -> tuple[Check, ...]:
-        return tuple(found for guard in self.guards if (found := guard.check(windows, quality)) is not None)
-
-    def _guarded(
-        self, name: str, classifier: Classifier, declined: tuple[Declined, ...], checks: tuple[Check, ...]
-    ) -> Arm:
+        refusals = [classifier.declines(windows, recording, quality) for _, classifier in self.arms]
+        asked = list(zip(self.arms, refusals, strict=True))
+        declined = tuple(Declined(name, reason.code) for (name, _), reason in asked if reason is not None)
+        covering = [arm for arm, reason in asked if reason is None]
+        if not covering:
+            first = next(reason for reason in refusals if reason is not None)
+            return Abstaining(first, Choice(first.reason, self.digest, declined=declined))
+        name, classifier = max(covering, key=lambda arm: arm[1].reads(quality))  # of equals the first
+        checks = tuple(found for guard in self.guards if (found := guard.check(windows, quality)) is not None)
         for each in checks:
             if not each.passed:
                 choice = Choice(each.reason, self.digest, None, (*declined, Declined(name, each.code)), checks)
@@ -105,7 +98,11 @@ class CardRouter:
 
 
 def preference(card: Card) -> tuple[int, str]:
-    """Return the key by which arms are ordered: those that read more leads are asked first."""
+    """Return the key by which arms are ordered: of those that read as many leads of a recording the first is taken.
+
+    Arms made for certain leads stand before one that takes any, and the plainer name first: '12-lead' before
+    '12-lead-fast'.
+    """
     return -len(card.limits.leads), card.arm
 
 

@@ -184,3 +184,5 @@ def _limits(words: Texts, recording: Recording, reading: Reading) -> Iterator[Se
         yield Sentence(words("limits.derived", leads=", ".join(shown.derived)), ("derived",))
     if recording.age is None and reading.prediction.abstention is None:
         yield Sentence(words("limits.age"), ("age",))
+    if reading.quality.paced is None and reading.prediction.abstention is None:
+        yield Sentence(words("limits.pacing"), ("pacing",))

@@ -36,16 +36,18 @@ if TYPE_CHECKING:
 
 
 def digests(settings: Settings) -> list[tuple[str, str]]:
-    """Return the arm and the digest of each model card, without loading what the card names.
+    """Return arm and digest of each model card, then kind and digest of each guard's, without what the cards name.
 
     Raises:
         ModelRefused: a card is not in order.
     """
     from models.card import read_card
+    from models.guards import read_guard_cards
     from models.router import preference
 
     cards = sorted(map(read_card, _cards(settings)), key=lambda each: preference(each.card))
-    return [(each.card.arm, each.digest) for each in cards]
+    guards = [(card.kind, digest) for card, digest in read_guard_cards()]
+    return [*((each.card.arm, each.digest) for each in cards), *guards]
 
 
 def check_models(settings: Settings) -> None:
@@ -70,11 +72,12 @@ def _cards(settings: Settings) -> list[Path]:
 
 
 def build_router(settings: Settings) -> "CardRouter":
-    """Load every model whose card lies in the weights directory.
+    """Load every model whose card lies in the weights directory, and the guards that stand before all of them.
 
     Raises:
         ModelRefused: there is none, or one is not what its card says.
     """
+    from models.guards import load_guards
     from models.network import load, use_threads
     from models.router import CardRouter, preference
 
@@ -82,7 +85,7 @@ def build_router(settings: Settings) -> "CardRouter":
     models = sorted((load(path) for path in _cards(settings)), key=lambda each: preference(each.card))
     if not models:
         raise ModelRefused("The weights directory holds no model card.")
-    return CardRouter([(model.card.arm, model) for model in models])
+    return CardRouter([(model.card.arm, model) for model in models], load_guards())
 
 
 def place_of(settings: Settings) -> Path | Blobs:

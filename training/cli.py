@@ -144,6 +144,15 @@ def ablate(asked: options.Ablate) -> None:
     typer.echo(table(run(chosen, corpus, asked.out, asked.fold)))
 
 
+@command(app, options.Guards)
+def guards(asked: options.Guards) -> None:
+    from training.corpus import Corpus
+    from training.guards import run, told
+
+    for card in run(Corpus(asked.corpus), asked.out, asked.to):
+        typer.echo(told(card))
+
+
 def _cards(weights: Path, corpus: "Corpus") -> list[Path]:
     """Return the cards of a directory, one card, or that of a calibrated run, which is written for it."""
     from training.calibrate import CALIBRATION

@@ -96,7 +96,7 @@ def _card(runs: Sequence[Run], assembly: Assembly, members: list[dict[str, Any]]
         "findings": [{**each, "threshold_rule": rule} for each in assembly.findings],
         "limits": {
             "leads": () if recipe.arm == ANY_LEADS else recipe.preparation.leads,
-            "not_assessed": ["limb-lead reversal", "lead placement"],
+            "not_assessed": ["limb-lead reversal where leads are missing", "placement of the chest electrodes"],
         },
         "members": members,
         "shifts": assembly.shifts,

@@ -138,6 +138,15 @@ class Ablate:
 
 
 @dataclass(frozen=True)
+class Guards:
+    """Fit the guards against swapped electrodes and unlike recordings: folds 1 to 7, limits on 8, figures on 9."""
+
+    corpus: Corpus
+    out: Annotated[Path, typer.Option("--out", help="Where the corpus's median beats are kept.")]
+    to: Annotated[Path, typer.Option("--to", help="Where arrays and cards are written.")] = Path("models/guard_weights")
+
+
+@dataclass(frozen=True)
 class Gate:
     """Print how many recordings the quality gate refuses, by code."""
 

@@ -49,6 +49,13 @@ def test_the_page_of_abstentions_is_as_it_is_generated_and_whole() -> None:
     assert written | {OTHER_PLACEMENT, *(code for code, *_ in MOVED)} == set(REASONS)
 
 
+def test_the_page_of_guards_is_as_it_is_generated() -> None:
+    done = subprocess.run(
+        [sys.executable, "-m", "tools.document_guards"], cwd=ROOT, check=True, capture_output=True, text=True
+    )
+    assert (ROOT / "docs" / "guards.md").read_text() == done.stdout
+
+
 def test_the_table_of_metrics_is_as_it_is_generated() -> None:
     done = subprocess.run(
         [sys.executable, "-m", "tools.document_metrics"], cwd=ROOT, check=True, capture_output=True, text=True
