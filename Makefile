@@ -11,7 +11,7 @@ OUT ?= out/demo
 TEST_PROCESSES ?= 2
 
 .DEFAULT_GOAL := help
-.PHONY: help demo serve test setup peers fmt check bench load bench-scaling fuzz hearts crash image sbom docs clean delineation
+.PHONY: help demo serve test setup peers fmt check bench load bench-scaling fuzz hearts crash image sbom explanations docs clean delineation
 
 help: ## List the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 15
@@ -85,6 +85,9 @@ delineation: $(VENV)/.developer ## Hold the delineation against LUDB's cardiolog
 
 crash: $(VENV)/.developer ## Kill service and database 210 times under load, count, write docs/crash-matrix.md
 	@$(BIN)/python -m tests.e2e.crash.matrix 7 docs/crash-matrix.md
+
+explanations: $(VENV)/.developer ## Measure how far explanations can be trusted (CORPUS=PTB-XL), write docs/explanations.md
+	@$(BIN)/python -m training explain --corpus $(CORPUS) --fold 9 --to docs/explanations.md
 
 docs: $(VENV)/.developer ## Write the generated pages anew
 	@$(BIN)/python -m tools.document_settings > docs/configuration.md

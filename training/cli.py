@@ -1,4 +1,4 @@
-"""The training commands: prepare, fit, calibrate, export, evaluate, predict, ablate."""
+"""The training commands: prepare, fit, calibrate, export, evaluate, predict, ablate, quality, explain."""
 
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -151,6 +151,23 @@ def guards(asked: options.Guards) -> None:
 
     for card in run(Corpus(asked.corpus), asked.out, asked.to):
         typer.echo(told(card))
+
+
+@command(app, options.Explain)
+def explain(asked: options.Explain) -> None:
+    from models.network import load, use_threads
+    from training import explanation_tables
+    from training.corpus import Corpus
+
+    use_threads(1)
+    source = Corpus(asked.corpus)
+    tables = [
+        explanation_tables.measured(load(card), source, asked.fold, asked.count)
+        for card in _cards(asked.weights, source)
+    ]
+    typer.echo("\n".join(tables))
+    if asked.to is not None:
+        explanation_tables.write(tables, asked.to)
 
 
 def _cards(weights: Path, corpus: "Corpus") -> list[Path]:

@@ -110,6 +110,17 @@ class Evaluate:
 
 
 @dataclass(frozen=True)
+class Explain:
+    """Print how far explanations can be trusted: random weights, deletion, top leads in infarctions."""
+
+    corpus: Corpus
+    fold: Fold
+    count: Annotated[int, typer.Option("--count", min=1, help="How many ECGs with an asserted finding.")] = 100
+    weights: Annotated[Path, typer.Option("--weights", help="The directory of the cards, or one card.")] = SHIPPED
+    to: Annotated[Path | None, typer.Option("--to", help="Also write the tables into this page.")] = None
+
+
+@dataclass(frozen=True)
 class Predict:
     """Write a model's probabilities for every recording of a fold, for `evaluate --against` and other programs."""
 

@@ -64,6 +64,26 @@ def read(
 
 
 @app.command()
+def explain(
+    files: Annotated[
+        list[Path], typer.Argument(metavar="FILE...", help="The ECG, or the files of one, as for `read`.")
+    ],
+    out: Annotated[
+        Path | None, typer.Option("--out", "-o", help="Directory for explanations.json and each map as a NumPy array.")
+    ] = None,
+    declare: Annotated[
+        list[str] | None, typer.Option(metavar="NAME=VALUE", help="What the file leaves open, as for `read`.")
+    ] = None,
+) -> None:
+    """Explain every finding of an ECG thoroughly: maps with all their checks, leads by ablation. Takes some seconds."""
+    from service.cli.explain import explain_files
+    from service.cli.read import declared
+
+    with errors_told():
+        explain_files(files, out, declared(declare or []))
+
+
+@app.command()
 def serve(
     host: Annotated[str | None, typer.Option(help="Address of the HTTP listener. [TWELVELEAD_HOST]")] = None,
     port: Annotated[int | None, typer.Option(help="Port of the HTTP listener. [TWELVELEAD_PORT]")] = None,

@@ -15,6 +15,7 @@ from reportlab.pdfgen.canvas import Canvas
 
 from ecg.reading import Explanation, Reading
 from ecg.report import Picture
+from service.drawing import strongest
 from service.drawing.paper import BOLD, INK, REGULAR, Paper, Papers, draw_scale, register_fonts
 from service.wording import texts
 
@@ -71,7 +72,7 @@ def overlays(reading: Reading) -> tuple[Overlay, ...]:
 
 
 def pictures(reading: Reading, papers: Papers) -> tuple[Picture, ...]:
-    """Draw the ECG as a PNG, and once more for each finding with its maps.
+    """Draw the ECG as a PNG, once more for each finding with its maps, and each finding's strongest lead.
 
     Paper and traces are rasterised once for each format, and laid over the maps: the same layers as in the report.
     """
@@ -85,12 +86,22 @@ def pictures(reading: Reading, papers: Papers) -> tuple[Picture, ...]:
         _traces_page(canvas, paper)
     for overlay, paper in zip(shown, on, strict=True):
         _map_page(canvas, paper, overlay)
+    leads = strongest.strongest(reading)
+    for lead in leads:
+        strongest.draw(canvas, lead)
     canvas.save()
     with _opened(buffer.getvalue()) as document:
         over = {paper: _image(document[at], CLEAR) for at, paper in enumerate(used)}
         under = [_image(document[at + len(used)], WHITE) for at in range(len(shown))]
+        alone = [_image(document[at + len(used) + len(shown)], WHITE) for at in range(len(leads))]
     layers = zip(shown, on, under, strict=True)
-    return tuple(each.drawn(_png(Image.alpha_composite(image, over[paper]))) for each, paper, image in layers)
+    drawn = (each.drawn(_png(Image.alpha_composite(image, over[paper]))) for each, paper, image in layers)
+    return (*drawn, *(_of_lead(each, _png(image)) for each, image in zip(leads, alone, strict=True)))
+
+
+def _of_lead(each: strongest.Strongest, png: bytes) -> Picture:
+    code = each.score.finding.code
+    return Picture(f"lead-{code}", each.title, png, code, each.attributed.method)
 
 
 def _traces_page(canvas: Canvas, paper: Paper) -> None:
