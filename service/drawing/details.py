@@ -1,6 +1,7 @@
 """The page of figures: every score, every measurement, what the model is and what limits it."""
 
 from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 from typing import Final
 
 from reportlab.lib.units import mm
@@ -20,8 +21,26 @@ FLOOR: Final = FOOT + 2.0  # mm
 ROW: Final = 4.7  # mm
 GAP: Final = 7.0  # mm between columns
 ONE_COLUMN: Final = 12  # scores up to here stand in one column, more in two
-# Where the columns of a score begin or, of figures, end: shares of the width.
-BAR, BAR_END, PROBABILITY, THRESHOLD, OPERATING, RESULT = 0.37, 0.60, 0.67, 0.745, 0.85, 0.87
+EVEN: Final = 7.0  # mm by which a first column may be longer than the second
+FIGURES: Final = 72.0  # mm that the tables of measurements take at most
+
+
+@dataclass(frozen=True)
+class Columns:
+    """A table of scores: where its bar begins and ends, where its figures end, where its result begins; shares."""
+
+    bar: float
+    bar_end: float
+    probability: float
+    threshold: float
+    operating: float
+    result: float
+    head: float  # size of its letters
+    terse: bool = False
+
+
+WIDE: Final = Columns(0.37, 0.60, 0.67, 0.745, 0.84, 0.86, 7.6)
+NARROW: Final = Columns(0.45, 0.57, 0.67, 0.76, 0.875, 0.895, 6.4, terse=True)
 NONE: Final = "\N{EN DASH}"
 
 
@@ -55,16 +74,15 @@ def _scores(sheets: Sheets, y: float) -> float:
     if not scores:
         sheets.text(sheets.left, y, words("page.no-scores"), 8.8)
         return y - 8
-    columns = 1 if len(scores) <= ONE_COLUMN else 2
-    rows, width = -(-len(scores) // columns), (sheets.right - sheets.left + GAP) / columns - GAP
-    for column in range(columns):
-        x, at = sheets.left + column * (width + GAP), y
-        _score_head(sheets, x, at, width)
-        for score in scores[column * rows : (column + 1) * rows]:
-            at -= ROW
-            _score_row(sheets, (x, at), width, score)
+    count, columns = (1, WIDE) if len(scores) <= ONE_COLUMN else (2, NARROW)
+    rows, width = -(-len(scores) // count), (sheets.right - sheets.left + GAP) / count - GAP
+    for number in range(count):
+        table = _Table(sheets, sheets.left + number * (width + GAP), width, columns)
+        table.head(y)
+        for row, score in enumerate(scores[number * rows : (number + 1) * rows], start=1):
+            table.row(y - row * ROW, score)
     y -= (rows + 1) * ROW + 0.6
-    legends = [f"legend-{sheets.content.style.bands}"]
+    legends = ["legend-bold", f"legend-{sheets.content.style.bands}"]
     if any(each.at_threshold for each in scores):
         legends.append("legend-operating")
     sheets.ink(GREY)
@@ -74,40 +92,63 @@ def _scores(sheets: Sheets, y: float) -> float:
     return y - 3.6
 
 
-def _score_head(sheets: Sheets, x: float, y: float, width: float) -> None:
-    words = sheets.words
-    sheets.ink(GREY)
-    sheets.text(x, y, words("page.pattern"), 7.6)
-    for at, key in ((PROBABILITY, "probability"), (THRESHOLD, "threshold"), (OPERATING, "operating")):
-        sheets.text_to(x + at * width, y, words(f"page.{key}"), 7.6)
-    sheets.text(x + RESULT * width, y, words("page.result"), 7.6)
-    sheets.rule(y - 1.4, x, x + width)
+@dataclass(frozen=True)
+class _Table:
+    """A table of scores at x, as wide as `width`, mm."""
+
+    sheets: Sheets
+    x: float
+    width: float
+    columns: Columns
+
+    def head(self, y: float) -> None:
+        """Write what the columns are."""
+        sheets, size = self.sheets, self.columns.head
+        sheets.ink(GREY)
+        sheets.text(self.x, y, sheets.words("page.pattern"), size)
+        for share, key in (
+            (self.columns.probability, "probability"),
+            (self.columns.threshold, "threshold"),
+            (self.columns.operating, "operating"),
+        ):
+            sheets.text_to(self._at(share), y, sheets.words(f"page.{key}"), size)
+        sheets.text(self._at(self.columns.result), y, sheets.words("page.result"), size)
+        sheets.rule(y - 1.4, self.x, self.x + self.width)
+
+    def row(self, y: float, score: Score) -> None:
+        """Write one score."""
+        sheets, columns, bold = self.sheets, self.columns, score.asserted
+        sheets.ink()
+        name, room = sheets.words.name(score.finding), columns.bar * self.width - 1.5
+        with_code = f"{name} ({score.finding.code})"
+        fits = not columns.terse or len(sheets.lines(with_code, room, 7.6, bold=bold)) == 1
+        sheets.shrunk(self.x, y, with_code if fits else name, room, bold=bold)
+        _bar(sheets, (self._at(columns.bar), y), (columns.bar_end - columns.bar) * self.width, score)
+        sheets.ink()
+        sheets.text_to(self._at(columns.probability), y, percent(score.probability), 8.6, bold=bold)
+        sheets.text_to(self._at(columns.threshold), y, percent(score.threshold), 8.6)
+        known = score.at_threshold
+        said = f"{100 * known.sensitivity:.0f} / {100 * known.specificity:.0f} %" if known else NONE
+        sheets.text_to(self._at(columns.operating), y, said, 8.2)
+        at = self._at(columns.result)
+        sheets.box(at, y, 2.1, 2.1, BANDS[band(score, sheets.content.style.bands)])
+        sheets.ink()
+        result = _result(sheets, score, terse=columns.terse)
+        sheets.shrunk(at + 3.2, y, result, self.x + self.width - at - 3.2, bold=bold)
+
+    def _at(self, share: float) -> float:
+        return self.x + share * self.width
 
 
-def _score_row(sheets: Sheets, place: tuple[float, float], width: float, score: Score) -> None:
-    (x, y), words, bold = place, sheets.words, score.asserted
-    colour = BANDS[band(score, sheets.content.style.bands)]
-    sheets.ink()
-    name = f"{words.name(score.finding)} ({score.finding.code})"
-    sheets.shrunk(x, y, name, BAR * width - 2, bold=bold)
-    _bar(sheets, (x + BAR * width, y), (BAR_END - BAR) * width, score)
-    sheets.ink()
-    sheets.text_to(x + PROBABILITY * width, y, percent(score.probability), 8.8, bold=bold)
-    sheets.text_to(x + THRESHOLD * width, y, percent(score.threshold), 8.8)
-    known = score.at_threshold
-    said = f"{known.sensitivity:.0%} / {known.specificity:.0%}".replace("%", " %") if known else NONE
-    sheets.text_to(x + OPERATING * width, y, said, 8.4)
-    sheets.box(x + RESULT * width, y, 2.1, 2.1, colour)
-    sheets.ink()
-    sheets.text(x + RESULT * width + 3.4, y, _result(sheets, score), 8.4, bold=bold)
-
-
-def _result(sheets: Sheets, score: Score) -> str:
+def _result(sheets: Sheets, score: Score, *, terse: bool) -> str:
     if not score.finding.asserted:
         return sheets.words("page.score-only")
     colour = band(score, sheets.content.style.bands)
+    named = sheets.words(f"page.band-{colour}") if colour else ""
+    if terse:
+        return named or NONE
     said = sheets.words("page.reached" if score.reached else "page.below")
-    return f"{said}, {sheets.words(f'page.band-{colour}')}" if colour else said
+    return f"{said}, {named}" if named else said
 
 
 def _bar(sheets: Sheets, place: tuple[float, float], width: float, score: Score) -> None:
@@ -129,6 +170,8 @@ def _measurements(sheets: Sheets, y: float) -> float:
     measurements = sheets.content.reading.measurements
     if not measurements.values:
         return y
+    if y - FIGURES < FLOOR:
+        y = sheets.turn(sheets.words("page.details"))
     y = _heading(sheets, y, "page.measurements")
     y = _global_figures(sheets, y, measurements)
     if any(each.lead for each in measurements.values):
@@ -193,14 +236,14 @@ def _sections(sheets: Sheets, y: float) -> None:
     width = (sheets.right - sheets.left - GAP) / 2
     lines = [line for title, said in _said(sheets) for line in _section(sheets, title, said, width)]
     top, column = y, 0
-    if y - FLOOR < 0.3 * sheets.height:  # rather a page of its own than a sliver
-        needed = sum(step for *_, step in lines) / 2
-        if y - needed < FLOOR:
-            top = sheets.turn(sheets.words("page.details"))
+    needed = sum(step for *_, step in lines) / 2
+    if y - FLOOR < 0.3 * sheets.height and y - needed < FLOOR:  # rather a page of its own than a sliver
+        top = sheets.turn(sheets.words("page.details"))
     y = top
     sheets.rule(top + 4.4)
     for text, size, bold, step in lines:
-        if y - (step if bold else 0) < FLOOR:
+        floor = max(FLOOR, top - needed - EVEN) if column == 0 else FLOOR  # about as much in either column
+        if y - (2 * step if bold else 0) < floor:
             column, y = column + 1, top
             if column == 2:
                 column, y = 0, sheets.turn(sheets.words("page.details"))

@@ -10,13 +10,14 @@ from ecg.measurement import DEGREE
 from ecg.report import Sentence
 from service.drawing.details import draw_details
 from service.drawing.fonts import is_drawable
-from service.drawing.layout import PRINTED, fitting
+from service.drawing.layout import MM_PER_MILLIVOLT, MM_PER_SECOND, PRINTED, fitting
 from service.drawing.maps import draw_maps
-from service.drawing.paper import Paper
+from service.drawing.paper import INK, Paper
 from service.drawing.sheets import FOOT, GREY, LEADING, RED, Content, Sheets
 from service.sentences import tabled, written
 
 PAPER_FOOT: Final = FOOT + 3.4  # mm: a line of scale and filters stands below the paper
+SCALE_WIDTH: Final = 38.0  # mm, of what the scale is
 COLUMNS: Final = (0.0, 0.40, 0.70, 1.0)  # of the identity, shares of the width: names are long
 LABEL: Final = 21.0  # mm, of what a value of the identity is
 LEAST_HEIGHT: Final = PRINTED["3x4+1"].height
@@ -145,11 +146,12 @@ def _measurements(sheets: Sheets, y: float, floor: float) -> None:
 
 def _scale_line(sheets: Sheets, y: float, paper: Paper) -> None:
     words, shown = sheets.words, sheets.content.reading.shown
-    said = [words("page.scale", speed=25, gain=f"{paper.gain:g}"), _filters(sheets)]
-    if shown.derived:
-        said.append(words("page.derived"))
+    said = [_filters(sheets), *([words("page.derived")] if shown.derived else [])]
+    sheets.ink(INK if paper.gain == MM_PER_MILLIVOLT else RED)  # another gain than the usual one must be seen
+    scale = words("page.scale", speed=f"{MM_PER_SECOND:g}", gain=f"{paper.gain:g}")
+    sheets.text(sheets.left, y, scale, 8.6, bold=True)
     sheets.ink()
-    sheets.text(sheets.left, y, "    ".join(said), 8)
+    sheets.text(sheets.left + SCALE_WIDTH, y, "    ".join(said), 8)
 
 
 def _filters(sheets: Sheets) -> str:
