@@ -17,7 +17,7 @@ import threading
 import time
 import urllib.error
 import urllib.request
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -44,6 +44,7 @@ for place in bin lib lib64 sbin; do ln -s usr/$place $root/$place; done
 mount --bind /usr $root/usr; mount -o remount,bind,ro $root/usr
 mount -t overlay overlay -o lowerdir=/etc,upperdir=$root/.etc/new,workdir=$root/.etc/work $root/etc
 echo 'twelvelead:x:10001:10001::/tmp:/usr/sbin/nologin' >> $root/etc/passwd
+if [ -e $at/hosts ]; then cat $at/hosts >> $root/etc/hosts; fi
 mount --rbind /dev $root/dev
 mount -t proc proc $root/proc
 while [ "$1" != -- ]; do
@@ -121,11 +122,11 @@ class Pod:
         """Start a container of the pod."""
         mounts = [
             f"{self.at / 'volumes' / each['name']}{self._sub(each)}:{each['mountPath']}"
-            for each in container["volumeMounts"]
+            for each in container.get("volumeMounts", ())
         ]
         mounts = [
             f"{each}={'ro' if held.get('readOnly') else 'rw'}"
-            for each, held in zip(mounts, container["volumeMounts"], strict=True)
+            for each, held in zip(mounts, container.get("volumeMounts", ()), strict=True)
         ]
         seen = [f"{each}:{each}=ro" for each in SEEN]
         command = [
@@ -220,8 +221,9 @@ class Node:
         return found
 
     def pod(self, kind: str, name: str) -> Pod:
-        """Make a pod of a Deployment or a Job, its network and its volumes."""
-        spec = self.manifest(kind, name)["spec"]["template"]["spec"]
+        """Make a pod, of a Deployment or a Job or by itself, its network and its volumes."""
+        spec = self.manifest(kind, name)["spec"]
+        spec = spec["template"]["spec"] if "template" in spec else spec
         self._number += 1
         pod = Pod(f"tl{os.getpid()}-{self._number}", spec, self.at / f"pod-{self._number}", f"10.88.0.{self._number}")
         wire = f"w{self._number}"
@@ -233,7 +235,8 @@ class Node:
         run("ip", "-n", pod.name, "link", "set", "lo", "up")
         for port in self.forwarded:
             forward(pod.name, port)
-        for volume in spec["volumes"]:
+        pod.at.mkdir()
+        for volume in spec.get("volumes", ()):
             self._volume(pod.at / "volumes" / volume["name"], volume)
         self.pods.append(pod)
         return pod
@@ -268,6 +271,14 @@ class Node:
         for container in (*pod.spec.get("initContainers", ()), *pod.spec["containers"]):
             assert pod.start(container).wait(240) == 0, pod.log
         return pod
+
+    def test(self, name: str, serving: Iterable[Pod]) -> list[str]:
+        """Run the pod of `helm test` to its end, which finds by a Service's name those that serve; return its lines."""
+        pod = self.pod("Pod", name)
+        (container,) = pod.spec["containers"]
+        service = container["args"][1]
+        (pod.at / "hosts").write_text("".join(f"{each.address} {service}\n" for each in serving))
+        return [pod.log, "failed"] if pod.start(container).wait(240) else sorted(pod.log.splitlines())
 
     def close(self) -> None:
         for pod in self.pods:

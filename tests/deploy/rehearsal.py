@@ -1,6 +1,6 @@
 """A hospital on Kubernetes in small: the chart's pods as processes, amid Orthanc, Medplum, PostgreSQL and an S3 server.
 
-    python -m tests.deploy.rehearsal DIRECTORY ECGS     # prints what was found, as JSON; in a network of its own
+    python -m tests.deploy.rehearsal DIRECTORY LEAST     # prints what was found, as JSON; in a network of its own
 
 ECGs go in by storescu and over HTTP, under TLS and with credentials, while every role's pod is replaced by another.
 """
@@ -26,8 +26,10 @@ from tests.peers.seaweedfs import s3_server
 from tests.peers.spine import HERE, ORTHANC, PATIENT_SYSTEM, PEERS, ask, running, until
 
 WRITES = "for at in . /usr /etc /var /tmp; do touch $at/x 2> /dev/null && echo $at; done; id -u"
+TABLES = ("job", "alias", "version", "holding", "resource", "delivery", "audit")
 ROLES = ("api", "dicom", "worker")
 HTTP, OPERATION, DICOM = 8443, 9090, 11112
+PACE = 1.0  # seconds between two ECGs
 SETTINGS = f"""
 [patient_systems]
 HOSPITAL = "{PATIENT_SYSTEM}"
@@ -117,6 +119,7 @@ class Hospital:
 
     def send(self, number: int) -> None:
         """Send an ECG by whichever door, to the pod that its Service would name, until one of them takes it."""
+        self.admit(number)
         file = self.at / f"{number}.dcm"
         file.write_bytes(ecg(number))
         end = time.monotonic() + 240
@@ -125,6 +128,12 @@ class Hospital:
             assert time.monotonic() < end, "no pod takes it"
             time.sleep(0.5)
         self.sent += 1
+
+    def send_until(self, replaced: threading.Event, least: int) -> None:
+        """Send one ECG after another for as long as pods are replaced, and so many at the least."""
+        while self.sent < least or not replaced.is_set():
+            self.send(self.sent)
+            replaced.wait(PACE)
 
     def _stored(self, file: Path) -> bool:
         tls = ["+tls", self.cart.key, self.cart.certificate, "+cf", self.authority.certificate]
@@ -160,16 +169,7 @@ def open_ports(hospital: Hospital) -> dict[str, Any]:
     """Compare what listens in each pod with what its manifest declares."""
     found = {}
     for role, pod in hospital.serving.items():
-        listening = pod.listening()
-        found[role] = {
-            "listening": sorted(port for _, port in listening),
-            "declared": sorted(pod.declared()),
-            "services": sorted(
-                {each["port"] for each in hospital.node.manifest("Service", f"ecg-twelvelead-{role}")["spec"]["ports"]}
-            )
-            if role != "worker"
-            else [],
-        }
+        found[role] = {"listening": sorted(port for _, port in pod.listening()), "declared": sorted(pod.declared())}
     return found
 
 
@@ -211,11 +211,15 @@ def settled(hospital: Hospital, count: int) -> dict[str, Any]:
         except TimeoutError:
             print(hospital.serving["worker"].log[-3000:], file=sys.stderr)
         ledger = {name: dict(database.execute(query.format(name)).fetchall()) for name in ("job", "delivery")}
+        rows = {
+            name: (database.execute(f"select count(*) from twelvelead.{name}").fetchone() or (0,))[0] for name in TABLES
+        }
     reports = ask(f"{hospital.ehr}/DiagnosticReport?_count=1000").get("entry", [])
     series = [ask(f"{ORTHANC}/series/{each}")["MainDicomTags"].get("Modality") for each in ask(f"{ORTHANC}/series")]
     instances = ask(f"{ORTHANC}/statistics")["CountInstances"]
     return {
         "ledger": ledger,
+        "rows": rows,
         "ehr": len({json.dumps(each["resource"]["identifier"]) for each in reports}),
         "ehr_copies": len(reports),
         "pacs_studies": ask(f"{ORTHANC}/statistics")["CountStudies"],
@@ -228,8 +232,6 @@ def main(at: Path, count: int) -> dict[str, Any]:
     """Start all, send under replacement, count."""
     with ExitStack() as stack:
         hospital = Hospital(at, stack)
-        for number in range(count):
-            hospital.admit(number)
         migrations = hospital.node.complete("ecg-twelvelead-migrations-1").log
         for role in ROLES:
             hospital.serving[role] = hospital.node.serve(f"ecg-twelvelead-{role}")
@@ -239,14 +241,14 @@ def main(at: Path, count: int) -> dict[str, Any]:
         for name in ("pacs", "ehr"):
             assert worker.inside("twelvelead", "destinations", "go-live", name).returncode == 0
         found = {"ports": open_ports(hospital), "unasked": unasked(hospital), "stranger": stranger(hospital)}
-        found["writes"] = worker.inside(
-            "sh", "-c", "touch x /usr/x /etc/x /opt/x 2>/dev/null; id -u; touch /tmp/x"
-        ).stdout
-        exits = {}
-        sender = threading.Thread(target=lambda: [hospital.send(number) for number in range(count)])
+        found["writes"] = worker.inside("sh", "-c", WRITES).stdout.split()
+        found["test"] = hospital.node.test("ecg-twelvelead-test-ready", hospital.serving.values())
+        exits, replaced = {}, threading.Event()
+        sender = threading.Thread(target=hospital.send_until, args=(replaced, count))
         sender.start()
         for role in ROLES:
             exits[role] = hospital.replace(role)
+        replaced.set()
         sender.join()
         with hospital.http("operator", OPERATION, "worker") as client:
             found["metrics"] = "twelvelead_accepted_to_reported_seconds" in client.get("/metrics").text
@@ -256,7 +258,7 @@ def main(at: Path, count: int) -> dict[str, Any]:
             "exits": exits,
             "sent": hospital.sent,
             "sent_again": hospital.refused,
-            **settled(hospital, count),
+            **settled(hospital, hospital.sent),
         }
 
 
