@@ -17,6 +17,7 @@ from service.database import Database
 from service.destinations import Named, Site, build_destination
 from service.keys import Keys
 from service.listening import listener_settings
+from service.schema import check_schema, migrate
 from service.settings import Settings
 
 # Settings that go together: certificate, key, and the CA of those who call.
@@ -37,7 +38,8 @@ class Diagnosis:
 def diagnose(settings: Settings, *, offline: bool) -> Iterator[Diagnosis]:
     """Yield all that is wrong with an installation; `offline` asks no peer.
 
-    The database is opened as every command opens it, so migrated; an embedded one that was never started is left alone.
+    The database is opened as every command opens it, so migrated where the settings say so; an embedded one that was
+    never started is left alone.
     """
     yield from _data(settings)
     yield from _weights(settings)
@@ -111,7 +113,8 @@ def _database(settings: Settings) -> Iterator[Diagnosis]:
         yield from map(Diagnosis, open_doors(settings, lambda: False))
         return
     try:
-        database = Database(settings.database, settings.data / "postgres")
+        prepare = migrate if settings.migrate else check_schema
+        database = Database(settings.database, settings.data / "postgres", prepare)
     except SetupError as error:
         yield Diagnosis(f"TWELVELEAD_DATABASE: {error} Start it, or mend its URL.")
         yield from map(Diagnosis, open_doors(settings, lambda: True))
