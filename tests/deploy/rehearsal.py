@@ -29,7 +29,7 @@ WRITES = "for at in . /usr /etc /var /tmp; do touch $at/x 2> /dev/null && echo $
 TABLES = ("job", "alias", "version", "holding", "resource", "delivery", "audit")
 ROLES = ("api", "dicom", "worker")
 HTTP, OPERATION, DICOM = 8443, 9090, 11112
-PACE = 1.0  # seconds between two ECGs
+PACE = 2.0  # seconds between two ECGs
 SETTINGS = f"""
 [patient_systems]
 HOSPITAL = "{PATIENT_SYSTEM}"
@@ -207,7 +207,7 @@ def settled(hospital: Hospital, count: int) -> dict[str, Any]:
             return states.get("delivered") == 2 * count
 
         try:
-            until(done, 400)
+            until(done, 900)
         except TimeoutError:
             print(hospital.serving["worker"].log[-3000:], file=sys.stderr)
         ledger = {name: dict(database.execute(query.format(name)).fetchall()) for name in ("job", "delivery")}
