@@ -12,9 +12,9 @@ from ecg.leads import LEADS
 from ecg.measurement import Measurement
 from ecg.prevalence import predictive_values
 from ecg.quality import Quality
-from ecg.reading import Prediction, Score
+from ecg.reading import Explanation, Prediction, Score
 from ecg.recording import Recording
-from ecg.report import Picture, Report
+from ecg.report import Report
 from service.archive import PDF, picture_name
 from service.bands import band
 from service.style import DEFAULT, Style
@@ -50,14 +50,20 @@ def summary(report: Report, style: Style = DEFAULT) -> dict[str, Any]:
         "quality": _quality(report.reading.quality),
         "prediction": _prediction(prediction, style),
         "measurements": [] if report.withdrawn else [_measurement(each) for each in report.reading.measurements.values],
-        "explanations": [_explanation(each) for each in report.pictures if each.method],
+        "explanations": [_explanation(each) for each in report.reading.explanations],
         "window": {
             "start": report.reading.shown.start,
             "derived": list(report.reading.shown.derived),
             "windows": len(report.reading.windows),
         },
         "pictures": [
-            {"file": picture_name(each.name), "title": each.title, "finding": each.finding} for each in report.pictures
+            {
+                "file": picture_name(each.name),
+                "title": each.title,
+                "finding": each.finding,
+                "method": each.method,
+            }
+            for each in report.pictures
         ],
     }
 
@@ -141,8 +147,21 @@ def _measurement(measurement: Measurement) -> dict[str, Any]:
     return said | {"value": issued(measurement), "confidence": round(measurement.confidence, 2)}
 
 
-def _explanation(picture: Picture) -> dict[str, Any]:
-    return {"finding": picture.finding, "method": picture.method, "file": picture_name(picture.name)}
+def _explanation(explanation: Explanation) -> dict[str, Any]:
+    """Return what an explanation says beside its map, which is a picture: its checks, and what each lead weighs."""
+    weighs = explanation.relevance.ndim == 1
+    by_lead = dict(zip(LEADS, (explanation.peak * explanation.relevance).tolist(), strict=True)) if weighs else {}
+    return {
+        "id": explanation.id,
+        "finding": explanation.finding.code,
+        "method": explanation.method,
+        "unit": explanation.unit,
+        "withheld": explanation.withheld,
+        "checks": [asdict(each) | {"passed": each.passed} for each in explanation.checks],
+        "by_lead": {lead: round(lost, 4) for lead, lost in by_lead.items()},
+        "top_lead": explanation.top_lead,
+        "flips": list(explanation.flips),
+    }
 
 
 def _json(value: dict[str, Any]) -> bytes:

@@ -9,6 +9,7 @@ from ecg.findings import MI
 from ecg.leads import LEADS
 from ecg.reading import Explanation, MapCheck
 from ecg.report import Report
+from service.renderings import summary
 from service.sentences import sentences
 from tests.golden import reports
 
@@ -48,3 +49,19 @@ def test_a_map_that_failed_is_said_to_be_withheld_and_is_not_among_the_maps() ->
     (said,) = explaining(shown, withheld)
     assert "myocardial infarction: Saliency withheld" in said and "Grad-CAM" not in said
     assert replace(reports.report().reading, explanations=(shown, withheld)).maps == (shown,)
+
+
+def test_report_json_tells_the_checks_what_leads_weigh_and_what_is_withheld() -> None:
+    none = np.zeros((0, SAMPLES), np.float32)
+    withheld = Explanation(MI, "Saliency", none, 1.0, "log-odds/mV", checks=(FAILED,))
+    made = reports.report(asserted=("MI",))
+    made = replace(made, reading=replace(made.reading, explanations=(withheld, by_lead(("V2",), V2=1.0, V5=-0.5))))
+    failed, leads = summary(made)["explanations"]
+    assert failed["withheld"] and failed["checks"] == [
+        {"name": "deletion", "value": 0.1, "least": 0.4, "unit": "log-odds", "passed": False}
+    ]
+    assert failed["by_lead"] == {} and failed["top_lead"] is None
+    assert leads["by_lead"]["V2"] == 1.234 and leads["by_lead"]["V5"] == -0.617
+    assert (leads["top_lead"], leads["flips"], leads["withheld"]) == ("V2", ["V2"], False)
+    named = {id_ for each in sentences(made.recording, made.reading) for id_ in each.about}
+    assert {failed["id"], leads["id"]} <= named
