@@ -16,7 +16,15 @@ from training.calibration import reliability_line
 from training.corpus import Corpus, Entry
 from training.labels import TARGETS
 from training.masking import page, whole
-from training.statistics import at_threshold, auc_at_coverage, auc_interval, brier, calibration_error, log_odds
+from training.statistics import (
+    at_threshold,
+    auc_at_coverage,
+    auc_interval,
+    brier,
+    calibration_error,
+    calibration_error_by_chance,
+    log_odds,
+)
 
 BATCH: Final = 12
 COVERAGE: Final = 0.9
@@ -29,6 +37,7 @@ STRIP: Final = ("II",)
 class Row:
     """The figures of one arm for one label on one fold. `note` says what they must not be taken for.
 
+    `ece_chance` is what the calibration error of a perfect calibration stays below in 95 of 100 such folds;
     `slope` and `intercept` are the calibration's (1 and 0 are perfect); `auc_90` is the AUC over the nine tenths of the
     recordings that are furthest from the threshold; `group` is the subgroup.
     """
@@ -46,6 +55,7 @@ class Row:
     f1: float
     threshold: float
     ece: float
+    ece_chance: float
     brier: float
     slope: float
     intercept: float
@@ -150,6 +160,7 @@ def figures(
                 f1=round(found.f1, 4),
                 threshold=finding.threshold,
                 ece=round(calibration_error(true, given), 4),
+                ece_chance=round(calibration_error_by_chance(given), 4),
                 brier=round(brier(true, given), 4),
                 slope=round(slope, 3),
                 intercept=round(intercept, 3),
@@ -163,17 +174,15 @@ def figures(
 
 def table(rows: Sequence[Row]) -> str:
     """Lay rows out for a terminal."""
-    wide = max([len(row.group) for row in rows], default=0) + 2
-    head = (
-        f"{'arm':<14}{'label':<24}{'fold':>5}{'n':>6}{'pos':>6}{'AUC':>8}  {'95 % interval':<18}{'thr':>7}{'sens':>7}"
-    )
-    lines = [f"{head}{'spec':>7}{'F1':>7}{'ECE':>7}{'Brier':>7}{'slope':>7}{'inter':>7}{'AUC90':>8}  {'group':<{wide}}"]
+    names = ("thr", "sens", "spec", "F1", "ECE", "chance", "Brier", "slope", "inter", "AUC90")
+    right = "".join(f"{name:>7}" for name in names)
+    lines = [f"{'arm':<14}{'label':<24}{'fold':>5}{'n':>6}{'pos':>6}{'AUC':>8}  {'95 % interval':<18}{right}  group"]
     for row in rows:
         interval = f"[{row.auc_low:.4f}, {row.auc_high:.4f}]"
         lines.append(
             f"{row.arm:<14}{row.label:<24}{row.fold:>5}{row.n:>6}{row.positives:>6}{row.auc:>8.4f}  {interval:<18}"
-            f"{row.threshold:>7.3f}{row.sensitivity:>7.3f}{row.specificity:>7.3f}{row.f1:>7.3f}{row.ece:>7.3f}"
-            f"{row.brier:>7.3f}{row.slope:>7.2f}{row.intercept:>7.2f}{row.auc_90:>8.4f}  {row.group}"
+            f"{row.threshold:>7.3f}{row.sensitivity:>7.3f}{row.specificity:>7.3f}{row.f1:>7.3f}{row.ece:>7.3f}{row.ece_chance:>7.3f}"
+            f"{row.brier:>7.3f}{row.slope:>7.2f}{row.intercept:>7.2f}{row.auc_90:>7.3f}  {row.group}"
         )
     notes = sorted({row.note for row in rows if row.note})
     return "\n".join([*lines, *(f"note: {note}" for note in notes)])

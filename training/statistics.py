@@ -9,6 +9,7 @@ from scipy.special import logit
 from scipy.stats import rankdata
 
 REPEATS: Final = 1000
+DRAWINGS: Final = 200
 
 
 def auc(truth: NDArray[np.bool_], score: NDArray[np.floating]) -> float:
@@ -55,6 +56,16 @@ def calibration_error(truth: NDArray[np.bool_], probability: NDArray[np.floating
     parts = np.array_split(np.argsort(probability, kind="stable"), min(bins, len(truth)))
     gaps = [abs(float(probability[at].mean() - truth[at].mean())) * len(at) for at in parts]
     return sum(gaps) / len(truth)
+
+
+def calibration_error_by_chance(probability: NDArray[np.floating], *, seed: int = 0) -> float:
+    """Return what the calibration error stays below in 95 of 100 drawings of truth from these very probabilities.
+
+    Bins are finite: even a perfect calibration has an error (Bröcker and Smith, Weather Forecast. 22, 651 (2007)).
+    """
+    rng = np.random.default_rng(seed)
+    drawn = [calibration_error(rng.random(len(probability)) < probability, probability) for _ in range(DRAWINGS)]
+    return float(np.percentile(drawn, 95))
 
 
 def best_f1_threshold(

@@ -16,6 +16,7 @@ from training.statistics import (
     best_f1_threshold,
     brier,
     calibration_error,
+    calibration_error_by_chance,
     threshold_at_sensitivity,
 )
 
@@ -124,3 +125,14 @@ def test_abstaining_near_the_threshold_raises_the_auc_and_coverage_of_all_is_no_
     assert whole == auc(truth, probability) < most
     kept = np.abs(np.log(probability / (1 - probability)) - np.log(1.5)) > 0.3
     assert auc_at_coverage(truth, probability, 0.6, kept.mean()) == pytest.approx(auc(truth[kept], probability[kept]))
+
+
+def test_a_perfect_calibration_has_an_error_by_chance_that_falls_with_n() -> None:
+    rng = np.random.default_rng(0)
+    found = []
+    for count in (500, 8000):
+        probability = rng.beta(0.5, 1, count)
+        found.append(calibration_error_by_chance(probability))
+        errors = [calibration_error(rng.random(count) < probability, probability) for _ in range(60)]
+        assert 0.83 <= np.mean(np.array(errors) <= found[-1]) <= 1
+    assert found[0] / found[1] == pytest.approx(4, rel=0.25)
