@@ -80,8 +80,8 @@ fuzz: $(VENV)/.developer ## Feed every reader many more broken payloads than the
 hearts: $(VENV)/.developer ## Read the same ECGs as other programs write them, write docs/conformance/one-heart.md
 	@$(BIN)/python -m tests.peers.hearts > out.md && mv out.md docs/conformance/one-heart.md
 
-delineation: $(VENV)/.developer ## Hold the delineation against LUDB's cardiologists and NeuroKit2, write docs/measurements.md
-	@$(BIN)/python -m benchmarks.delineation > out.md && mv out.md docs/measurements.md
+delineation: $(VENV)/.developer ## Hold the delineation against LUDB's cardiologists and NeuroKit2, write docs/measurements.md (CORPUS=PTBXL)
+	@$(BIN)/python -m benchmarks.delineation $(if $(CORPUS),--corpus $(CORPUS)) > out.md && mv out.md docs/measurements.md
 
 crash: $(VENV)/.developer ## Kill service and database 210 times under load, count, write docs/crash-matrix.md
 	@$(BIN)/python -m tests.e2e.crash.matrix 7 docs/crash-matrix.md

@@ -19,6 +19,7 @@ P_ON, P_PEAK, P_OFF, QRS_ON, R_PEAK, QRS_OFF, T_ON, T_PEAK, T_OFF = range(9)
 MARKS: Final = 9
 # Chosen on LUDB's records 1 to 50 (docs/measurements.md).
 P_USUAL: Final = 0.8  # correlation over all leads, the median of a kind's beats: from there on they have a P wave
+P_STEADY: Final = 3  # samples (6 ms): median deviation of its distance from the QRS
 P_LIKENESS: Final = 0.5  # correlation from which a single beat of such a kind has it
 FLUTTER: Final = (86, 150)  # samples: intervals of atrial flutter, 350 to 200 a minute
 FLUTTER_LIKENESS: Final = 0.8  # correlation from which a wave is the P wave over again
@@ -64,11 +65,14 @@ class Delineation:
         has = self.p_likeness >= P_LIKENESS
         for kind, shape in enumerate(self.shapes):
             members = shape.median.members
-            if float(np.median(self.p_likeness[members])) < P_USUAL or (
-                kind and not has[self.shapes[0].median.members].any()
-            ):
+            if not self._share_p(members) or (kind and not has[self.shapes[0].median.members].any()):
                 has[members] = False
         return np.asarray(has & (not self.flutter))
+
+    def _share_p(self, members: NDArray[np.intp]) -> bool:
+        """Tell whether beats have the same P wave, at the same distance: waves of fibrillation lie anywhere."""
+        apart = np.abs(self.p_shift[members] - np.median(self.p_shift[members]))
+        return bool(np.median(self.p_likeness[members]) >= P_USUAL and np.median(apart) <= P_STEADY)
 
     def marks(self) -> NDArray[np.float64]:
         """Return (beats, 12, 9): samples of the window by P_ON to T_OFF, in each lead; NaN where there is no wave."""

@@ -5,6 +5,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
+from benchmarks.ludb import LUDB, load
 from ecg.canonical import canonicalise
 from ecg.leads import LEADS
 from ecg.measure.measures import measure
@@ -126,3 +127,11 @@ def test_leads_of_a_page_that_are_known_one_after_the_other_are_each_measured() 
     for lead in ("V1", "V2", "V5"):
         held = found.get("st-j", lead)
         assert held is not None and held.value == pytest.approx(0.1, abs=0.025)
+
+
+@pytest.mark.skipif(not LUDB.is_dir(), reason="LUDB is not in ../shared/samples/ludb")
+@pytest.mark.parametrize("number", [35, 38, 44, 51, 52, 83, 88, 96])
+def test_in_atrial_fibrillation_and_flutter_no_pr_interval_is_invented(number: int) -> None:
+    found = measured(made_of(load(number).signal))
+    assert reason(found, "pr") in {"irregular-without-p", "flutter-like", "p-not-found"}
+    assert reason(found, "heart-rate") is None
