@@ -7,7 +7,7 @@ WHOLE_MACHINE: Final = frozenset(
     f"tests/{each}.py"
     for each in (
         *("e2e/test_crash", "e2e/test_drain", "e2e/test_outage", "e2e/test_sync_before_answer"),
-        *("peers/test_crowd", "peers/test_faults", "peers/test_two_machines"),
+        *("peers/test_crowd", "peers/test_faults", "peers/test_two_machines", "deploy/test_rehearsal"),
     )
 )
 # Each test of these takes long and sets up nothing that the next one uses.
