@@ -32,7 +32,7 @@ FS: Final = 500
 PAGE: Final = """# Measurements
 
 What is measured on the ECG itself, without a network, and how well. How:
-[decision 15](decisions/0015-measured-on-the-median-beat.md). This page is written by `make delineation`
+[decision 21](decisions/0021-measured-on-the-median-beat.md). This page is written by `make delineation`
 (`python -m benchmarks.delineation`).
 
 ## P, QRS and T against cardiologists
