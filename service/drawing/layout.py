@@ -99,7 +99,7 @@ FEW: Final = 6  # leads: so many are drawn in full, a row for each
 
 def fitting(layout: Layout, known: Sequence[str]) -> Layout:
     """Return the format for a window of which only these leads are known: where they are few, each for all 10 s."""
-    if len(known) > FEW:
+    if len(known) > FEW or not known:  # none is known of leads that were all calculated from others
         return layout
     segments = tuple(Segment(lead, row, 0.0, float(SECONDS)) for row, lead in enumerate(known))
     height = 40 if len(known) == 1 else 120 if len(known) > 3 else 35 * len(known)
