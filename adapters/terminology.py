@@ -137,6 +137,13 @@ PLACEMENTS: Final = {
 THRESHOLD: Final = Concept(OWN, "decision-threshold", "Probability from which the finding counts")
 AGREEMENT: Final = Concept(OWN, "agreement", "Agreement of the beats that the value stands on, 0 to 1")
 
+# Why a value is absent (ecg.measure): these were not looked for, as the recording does not allow it; these waves are
+# not there; all others failed.
+NOT_ATTEMPTED: Final = frozenset({
+    "high-pass-unknown", "high-pass-too-high", "scale-assumed", "lead-missing", "paced", "not-looked-for",
+})  # fmt: skip
+NO_SUCH: Final = frozenset({"no-such-wave"})
+
 # Where one finding has two codes: PS3.16 CID 3230 names ST changes by SNOMED CT concepts (SR) that are not the ECG
 # findings below 'electrocardiogram finding', which FHIR's conclusions use. By the FHIR code.
 DIFFERING: Final = {

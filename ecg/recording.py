@@ -129,7 +129,7 @@ def urgency(*orders: Order | None) -> int:
 class Study:
     """What the source says of the recording's study beside its UID, which the order names. No field shows in a repr.
 
-    `date` and `time` are as DICOM writes them: DA and TM of PS3.5 6.2.
+    `date`, `time` and the patient's age at it are as DICOM writes them: DA, TM and AS of PS3.5 6.2.
     """
 
     id: str | None = field(default=None, repr=False)
@@ -137,6 +137,7 @@ class Study:
     time: str | None = field(default=None, repr=False)
     description: str | None = field(default=None, repr=False)
     referring_physician: str | None = field(default=None, repr=False)
+    patient_age: str | None = field(default=None, repr=False)
 
 
 @dataclass(frozen=True)

@@ -28,6 +28,8 @@ PAGES: Final = "tests/unit/adapters/test_dicom_documents.py"
 OBJECTS: Final = "tests/unit/service/test_dicom_objects.py"
 SR: Final = "tests/unit/adapters/test_structured_report.py"
 CODES: Final = "tests/unit/adapters/test_terminology.py"
+EVERY: Final = "tests/peers/test_every_rendering.py"
+SAME: Final = "tests/e2e/test_same_result.py"
 WRITERS: Final = "tests/peers/test_dicom_writers.py"
 
 
@@ -234,7 +236,10 @@ CLAIMS: Final[dict[str, tuple[Claim, ...]]] = {
             "dciodvfy and dcentvfy find no error",
             f"{PEER_RESULTS}::test_dciodvfy_finds_no_error",
             f"{PEER_RESULTS}::test_dcentvfy_finds_the_results_in_their_source_study",
+            f"{EVERY}::test_dciodvfy_finds_no_error",
+            f"{EVERY}::test_dcentvfy_finds_source_and_results_of_one_study",
         ),
+        _claim("Orthanc takes and returns each of fifty reports", f"{EVERY}::test_orthanc_takes_and_returns_each"),
         _claim(
             "same report, same bytes and UIDs",
             f"{RESULTS}::test_the_same_report_gives_the_same_bytes_and_uids",
@@ -256,6 +261,7 @@ CLAIMS: Final[dict[str, tuple[Claim, ...]]] = {
             "the rows of TID 3700",
             f"{SR}::test_it_keeps_to_the_rows_of_the_template",
             f"{SR}::test_what_breaks_a_row_is_found",
+            f"{EVERY}::test_every_structured_report_keeps_to_the_rows_of_tid_3700",
             f"{SR}::test_without_any_date_that_row_alone_is_missing",
         ),
         _claim("dciodvfy and dsrdump find no error", f"{PEER_RESULTS}::test_dsrdump_reads_the_structured_report"),
@@ -270,6 +276,7 @@ CLAIMS: Final[dict[str, tuple[Claim, ...]]] = {
             "findings, inferred from their scores, with their map",
             f"{SR}::test_a_finding_is_inferred_from_its_score_and_its_map_is_the_picture",
         ),
+        _claim("it says what the other renderings say", f"{SAME}::test_every_rendering_says_the_same"),
         _claim("no conclusion of normality", f"{SR}::test_a_normal_ecg_is_a_score_and_never_a_finding"),
         _claim("what is referred to is evidence", f"{SR}::test_all_that_it_refers_to_is_evidence"),
         _claim("the predecessor is named", f"{SR}::test_an_amended_one_names_its_predecessor_where_there_is_one"),

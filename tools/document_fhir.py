@@ -17,6 +17,8 @@ PEERS: Final = "tests/peers/test_fhir_face.py"
 VERSIONS: Final = "tests/unit/adapters/test_fhir_versions.py"
 DOCUMENTS: Final = "tests/unit/adapters/test_fhir_documents.py"
 MEASURED: Final = "tests/unit/adapters/test_fhir_measured.py"
+EVERY: Final = "tests/peers/test_every_rendering.py"
+SAME: Final = "tests/e2e/test_same_result.py"
 VALIDATORS: Final = "tests/peers/test_fhir_validators.py"
 SERVER: Final = "tests/e2e/test_server.py"
 
@@ -144,6 +146,10 @@ CLAIMS: Final[Mapping[str, tuple[tuple[str, str], ...]]] = {
          f"{VALIDATORS}::test_models_of_r5s_own_definitions_find_no_fault_and_a_seeded_one"),
         ("google-fhir, Medplum's validator and the official JSON schema find no fault in a Bundle",
          f"{VALIDATORS}::test_the_official_schema_finds_no_fault_and_seeded_ones"),
+        ("Nor in those of fifty varied ECGs",
+         f"{EVERY}::test_google_fhir_finds_no_fault"),
+        ("R4, R5, DICOM, JSON and PDF say the same",
+         f"{SAME}::test_every_rendering_says_the_same"),
     ),
     "How it is searched": (
         ("GET, and POST to _search, which keeps a patient's identifier out of the URL",

@@ -18,6 +18,7 @@ INFERRED: Final = "INFERRED FROM"
 
 # PS3.16 CID 42.
 FAILED: Final = Concept(DCM, "114006", "Measurement failure")
+UNATTEMPTED: Final = Concept(DCM, "114007", "Measurement not attempted")
 
 _DS: Final = 16  # characters of a decimal string (PS3.5 6.2)
 
@@ -46,7 +47,7 @@ def coded(name: Concept, value: Concept, *groups: Iterable[Dataset]) -> Dataset:
 
 
 def number(name: Concept, value: float | None, unit: Concept, *groups: Iterable[Dataset]) -> Dataset:
-    """Return a number in its unit; where there is none, that it could not be measured (PS3.3 C.18.1)."""
+    """Return a number in its unit; where there is none, that measuring it failed (PS3.3 C.18.1)."""
     made = _named("NUM", name, *groups)
     made.MeasuredValueSequence = []
     if value is None:

@@ -51,13 +51,14 @@ def order(item: Item) -> Order:
 
 
 def study(item: Item) -> Study:
-    """Return what the object says of its study (PS3.3 C.7.2.1), of the physician's name the first group."""
+    """Return what the object says of its study (PS3.3 C.7.2.1 and C.7.2.2), of the physician's name the first group."""
     return Study(
         id=item.text("StudyID"),
         date=item.text("StudyDate"),
         time=item.text("StudyTime"),
         description=item.text("StudyDescription"),
         referring_physician=_name(item, "ReferringPhysicianName"),
+        patient_age=item.text("PatientAge"),
     )
 
 

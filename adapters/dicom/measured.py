@@ -5,7 +5,8 @@ from typing import Final
 
 from pydicom.dataset import Dataset
 
-from adapters.dicom.content import CONTAINS, MODIFIER, PROPERTY, coded, container, number, related
+from adapters.dicom.content import CONTAINS, MODIFIER, PROPERTY, UNATTEMPTED, coded, container, number, related
+from adapters.dicom.outgoing import code
 from adapters.figures import issued
 from adapters.terminology import (
     AGREEMENT,
@@ -13,6 +14,8 @@ from adapters.terminology import (
     GLOBAL,
     LEAD,
     LEAD_IDS,
+    NO_SUCH,
+    NOT_ATTEMPTED,
     OWN,
     RR,
     UNITS,
@@ -71,7 +74,15 @@ def concept(measurement: Measurement) -> Concept:
 
 def _row(measurement: Measurement) -> Dataset:
     value = None if measurement.value is None else issued(measurement)
-    return number(concept(measurement), value, UNITS[measurement.unit], related(PROPERTY, *_properties(measurement)))
+    properties = related(PROPERTY, *_properties(measurement))
+    return _qualified(number(concept(measurement), value, UNITS[measurement.unit], properties), measurement)
+
+
+def _qualified(row: Dataset, measurement: Measurement) -> Dataset:
+    """Return the row; where nothing was tried, or there was nothing to measure, with that qualifier."""
+    if measurement.absent in NOT_ATTEMPTED | NO_SUCH:
+        row.NumericValueQualifierCodeSequence = [code(UNATTEMPTED)]
+    return row
 
 
 def _properties(measurement: Measurement) -> Iterator[Dataset]:
@@ -87,5 +98,5 @@ def _properties(measurement: Measurement) -> Iterator[Dataset]:
 def _rr(rate: Measurement) -> Dataset:
     """Return the RR interval that the heart rate is the inverse of."""
     if rate.value is None:
-        return number(RR, None, UNITS[MS], related(PROPERTY, *_properties(rate)))
+        return _qualified(number(RR, None, UNITS[MS], related(PROPERTY, *_properties(rate))), rate)
     return number(RR, round(SECONDS_TO_MS / rate.value), UNITS[MS])

@@ -96,6 +96,8 @@ def shared(report: Report, sop_class: str, part: str) -> Dataset:
     if dataset.AccessionNumber and (issuer := values.identifier(order.accession_issuer)):
         dataset.IssuerOfAccessionNumberSequence = [item(LocalNamespaceEntityID=issuer)]
     _set_study(dataset, recording.study)
+    if admission := values.identifier(order.admission_id):
+        dataset.AdmissionID = admission
     # General Series and General Equipment (PS3.3 C.7.3.1, C.7.5.1).
     dataset.SeriesInstanceUID = series_uid(report.id, part)
     dataset.SeriesNumber, dataset.InstanceNumber = _SERIES_NUMBER[part], report.version
@@ -119,6 +121,8 @@ def _set_study(dataset: Dataset, study: Study) -> None:
     dataset.ReferringPhysicianName = values.person_name(study.referring_physician)
     if description := values.label(study.description):
         dataset.StudyDescription = description
+    if age := values.stated_age(study.patient_age):  # Patient Study (PS3.3 C.7.2.2)
+        dataset.PatientAge = age
 
 
 def _set_issued(dataset: Dataset, report: Report) -> None:

@@ -17,6 +17,7 @@ _UID_LENGTH: Final = 64
 # PS3.5 6.2, DA; and TM to the hour, minute, second (a leap second is one) or its fraction.
 _DAY: Final = re.compile(r"[0-9]{8}")
 _TIME: Final = re.compile(r"([01][0-9]|2[0-3])([0-5][0-9](([0-5][0-9]|60)(\.[0-9]{1,6})?)?)?")
+_AGE: Final = re.compile(r"[0-9]{3}[DWMY]")  # PS3.5 6.2, AS
 # PS3.5 6.2, DT: the suffix &ZZXX lies from -1200 to +1400.
 _WEST: Final = timedelta(hours=-12)
 _EAST: Final = timedelta(hours=14)
@@ -63,6 +64,11 @@ def stated_day(text: str | None) -> str:
 def stated_time(text: str | None) -> str:
     """Return a TM as it stands, and '' where it is no time."""
     return text if text and _TIME.fullmatch(text) else ""
+
+
+def stated_age(text: str | None) -> str:
+    """Return an AS as it stands, and '' where it is no age."""
+    return text if text and _AGE.fullmatch(text) else ""
 
 
 def day(at: date | None) -> str:

@@ -72,9 +72,10 @@ AI_ASSERTED: Final = coding(
 )
 
 # R4 code system data-absent-reason, and the extension of the same name (R4 extension-data-absent-reason).
-NOT_PERFORMED: Final = coding(
-    "http://terminology.hl7.org/CodeSystem/data-absent-reason", "not-performed", "Not Performed"
-)
+_ABSENT: Final = "http://terminology.hl7.org/CodeSystem/data-absent-reason"
+NOT_PERFORMED: Final = coding(_ABSENT, "not-performed", "Not Performed")
+NOT_APPLICABLE: Final = coding(_ABSENT, "not-applicable", "Not Applicable")
+UNKNOWN: Final = coding(_ABSENT, "unknown", "Unknown")
 DATA_ABSENT_REASON: Final = "http://hl7.org/fhir/StructureDefinition/data-absent-reason"
 
 # R4 code system provenance-participant-type: 'a device that operates independently of an author on custodian's

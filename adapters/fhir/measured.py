@@ -6,8 +6,10 @@ from adapters.fhir.codes import (
     ABSENCES,
     AGREEMENT,
     BY_LEAD,
+    NOT_APPLICABLE,
     NOT_PERFORMED,
     PROCEDURE,
+    UNKNOWN,
     VITAL_SIGNS,
     Json,
     coding,
@@ -16,7 +18,7 @@ from adapters.fhir.codes import (
 from adapters.fhir.elements import instant, kept, narrative, own_identifier, plain, quantity, ratio
 from adapters.fhir.frame import Frame
 from adapters.figures import issued
-from adapters.terminology import terms
+from adapters.terminology import NO_SUCH, NOT_ATTEMPTED, terms
 from ecg.leads import LEADS
 from ecg.measurement import Measurement
 
@@ -97,11 +99,12 @@ def _panel(frame: Frame, roles: list[str]) -> Json:
 
 
 def _content(measurement: Measurement) -> Json:
-    """Return the value, or why there is none: it was not measured (R4 code system data-absent-reason), and our code."""
+    """Return the value, or why there is none (R4 code system data-absent-reason), and our code for that."""
     if measurement.value is not None:
         return {"valueQuantity": quantity(issued(measurement), measurement.unit)}
     why = plain(measurement.absent)
-    return {"dataAbsentReason": {"coding": [NOT_PERFORMED, coding(ABSENCES, why, why)], "text": why}}
+    standard = NOT_PERFORMED if why in NOT_ATTEMPTED else NOT_APPLICABLE if why in NO_SUCH else UNKNOWN
+    return {"dataAbsentReason": {"coding": [standard, coding(ABSENCES, why, why)], "text": why}}
 
 
 def _agreement(measurement: Measurement) -> list[Json]:

@@ -5,8 +5,9 @@ rows stands as its rows. The templates are extensible: they may hold items of co
 bears our own scheme.
 """
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Set
 from dataclasses import dataclass, field
+from functools import cache
 
 from pydicom.dataset import Dataset
 from pydicom.sr._cid_dict import cid_concepts
@@ -19,16 +20,17 @@ Code = tuple[str, str]
 Content = Callable[[Dataset], str | None]
 
 
-def group(*cids: int) -> set[Code]:
+@cache
+def group(*cids: int) -> frozenset[Code]:
     """Return the codes of context groups (PS3.16 annex B)."""
-    return {
+    return frozenset({
         (scheme, value.replace(" ", ""))
         for cid in cids
         for scheme, names in cid_concepts[cid].items()
         for name in names
         for value, (_, groups) in concepts[scheme][name].items()
         if cid in groups
-    }
+    })  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -37,7 +39,7 @@ class Row:
 
     relationship: str
     kind: str
-    names: set[Code]
+    names: Set[Code]
     least: int = 0
     most: int = 1
     content: Content = lambda item: None

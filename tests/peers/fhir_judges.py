@@ -76,7 +76,7 @@ def _schema() -> Any:
 
 def run(*command: str | Path) -> Any:
     """Run a peer and return the JSON it prints."""
-    done = subprocess.run(command, capture_output=True, text=True, timeout=120, check=False)
+    done = subprocess.run(command, capture_output=True, text=True, timeout=900, check=False)
     assert done.returncode == 0, done.stderr
     return json.loads(done.stdout)
 

@@ -79,6 +79,9 @@ def test_the_study_is_described_as_by_its_source(encode: object) -> None:
     dataset = read(encode(whole()))  # type: ignore[operator]
     assert (dataset.StudyID, dataset.StudyDate, dataset.StudyTime) == ("S-100", "20240501", "095900")
     assert (dataset.StudyDescription, dataset.ReferringPhysicianName) == ("ECG at rest", "Beispiel^Anna")
+    assert dataset.AdmissionID == "V-100" and "PatientAge" not in dataset
+    assert read(encode(whole(study=Study(patient_age="042Y")))).PatientAge == "042Y"  # type: ignore[operator]
+    assert "PatientAge" not in encode(whole(study=Study(patient_age="42")))  # type: ignore[operator]
 
 
 @pytest.mark.parametrize(

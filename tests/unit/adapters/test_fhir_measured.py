@@ -1,14 +1,17 @@
 """What was measured stands in the Bundle: each value under its code and unit, or why it is absent."""
 
 import json
+from dataclasses import replace
 from typing import Any
 
 import pytest
 
+from adapters.dicom.measured import by_lead
 from adapters.fhir import codes
 from adapters.fhir.bundle import encode
 from adapters.fhir.check import problems
 from ecg.leads import LEADS
+from ecg.measurement import Measurement, Measurements
 from ecg.recording import Patient
 from ecg.report import Report
 from tests.golden.reports import amended, measured, report, withdrawn
@@ -52,7 +55,25 @@ def test_what_is_absent_says_why() -> None:
     found = observations(WHOLE)["PR interval"]
     assert "valueQuantity" not in found
     standard, own = found["dataAbsentReason"]["coding"]
-    assert standard == codes.NOT_PERFORMED and (own["system"], own["code"]) == (codes.ABSENCES, "not-found")
+    assert standard == codes.UNKNOWN and (own["system"], own["code"]) == (codes.ABSENCES, "not-found")
+
+
+@pytest.mark.parametrize(
+    "why, standard, qualifier",
+    [
+        ("high-pass-unknown", "not-performed", "114007"),
+        ("no-such-wave", "not-applicable", "114007"),
+        ("too-noisy", "unknown", "114006"),
+    ],
+)
+def test_the_reason_tells_what_was_tried_from_what_was_not(why: str, standard: str, qualifier: str) -> None:
+    only = Measurements((Measurement("q-amplitude", absent=why, lead="V2"),))
+    whole = replace(report(), reading=replace(report().reading, measurements=only))
+    (part,) = observations(whole)["ECG measurements of lead V2"]["component"]
+    assert [each["code"] for each in part["dataAbsentReason"]["coding"]] == [standard, why]
+    (lead,) = by_lead(only)
+    row = lead.ContentSequence[1]
+    assert row.NumericValueQualifierCodeSequence[0].CodeValue == qualifier and not row.MeasuredValueSequence
 
 
 def test_a_corrected_qt_is_derived_from_qt_and_rate() -> None:
