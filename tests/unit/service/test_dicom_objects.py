@@ -21,6 +21,7 @@ from adapters.dicom.results import encapsulated_pdf, part10, secondary_capture
 from adapters.readers import read
 from ecg.leads import LEADS
 from ecg.payload import Payload
+from ecg.reading import Choice
 from ecg.recording import Recording
 from models.card import Limits
 from models.limits import first_broken_limit
@@ -46,7 +47,7 @@ class AbstainingRouter:
     def route(self, windows: Any, recording: Recording, quality: Any) -> Any:
         abstention = first_broken_limit(Limits(), recording, quality)
         assert abstention is not None
-        return Abstaining(abstention, self.digest)
+        return Abstaining(abstention, Choice(abstention.reason, self.digest))
 
 
 @contextmanager
