@@ -10,7 +10,6 @@ from uuid import UUID
 
 from ecg.errors import Conflict, UnknownReport
 from ecg.report import REASONS, Receipt
-from models.card import WEIGHTS, read_card
 from models.router import combined
 from service.audit import write
 from service.database import Database
@@ -57,13 +56,14 @@ def made_with(models: str, settings: Settings) -> str:
 
 
 def models_of(settings: Settings) -> str:
-    """Return the digest of the models that would read now, by their cards alone.
+    """Return the digest of the models and guards that would read now, by their cards alone.
 
     Raises:
         ModelRefused: a card is not in order.
     """
-    cards = sorted((settings.weights or WEIGHTS).glob("*.json"))
-    return combined(read_card(each).digest for each in cards)
+    from service.wiring import digests  # late: it loads what puts the parts together
+
+    return combined(digest for _, digest in digests(settings))
 
 
 class Versions:
