@@ -1,8 +1,8 @@
 """A hospital on Kubernetes in small: the chart's pods as processes, amid Orthanc, Medplum, PostgreSQL and an S3 server.
 
-    python -m tests.deploy.rehearsal DIRECTORY LEAST     # prints what was found, as JSON; in a network of its own
+    python -m tests.deploy.rehearsal DIRECTORY EACH     # prints what was found, as JSON; in a network of its own
 
-ECGs go in by storescu and over HTTP, under TLS and with credentials, while every role's pod is replaced by another.
+ECGs go in by storescu and over HTTP, under TLS and with credentials, EACH of them while one role's pod is replaced.
 """
 
 import json
@@ -29,7 +29,6 @@ WRITES = "for at in . /usr /etc /var /tmp; do touch $at/x 2> /dev/null && echo $
 TABLES = ("job", "alias", "version", "holding", "resource", "delivery", "audit")
 ROLES = ("api", "dicom", "worker")
 HTTP, OPERATION, DICOM = 8443, 9090, 11112
-PACE = 2.0  # seconds between two ECGs
 SETTINGS = f"""
 [patient_systems]
 HOSPITAL = "{PATIENT_SYSTEM}"
@@ -102,6 +101,7 @@ class Hospital:
         self.node.render(values(bucket, port))
         self.serving: dict[str, Pod] = {}
         self.refused = self.sent = 0
+        self.lock = threading.Lock()
         until(lambda: ask(f"{ORTHANC}/system"))
 
     def _orthanc(self) -> Path:
@@ -127,13 +127,8 @@ class Hospital:
             self.refused += 1
             assert time.monotonic() < end, "no pod takes it"
             time.sleep(0.5)
-        self.sent += 1
-
-    def send_until(self, replaced: threading.Event, least: int) -> None:
-        """Send one ECG after another for as long as pods are replaced, and so many at the least."""
-        while self.sent < least or not replaced.is_set():
-            self.send(self.sent)
-            replaced.wait(PACE)
+        with self.lock:
+            self.sent += 1
 
     def _stored(self, file: Path) -> bool:
         tls = ["+tls", self.cart.key, self.cart.certificate, "+cf", self.authority.certificate]
@@ -156,13 +151,21 @@ class Hospital:
             base_url=f"https://{self.serving[role].address}:{port}", headers=headers, verify=ANYONE, timeout=60
         )
 
-    def replace(self, role: str) -> int:
-        """Replace a role's pod as a Deployment does: another is ready before it is told to stop."""
-        former, self.serving[role] = self.serving[role], self.node.serve(f"ecg-twelvelead-{role}")
-        new, self.serving[role] = self.serving[role], former
+    def replace(self, role: str, ecgs: int) -> int:
+        """Replace a role's pod as a Deployment does: another is ready before it is told to stop.
+
+        So many ECGs are on their way, by both doors, while it is. Return its exit code.
+        """
+        new = self.node.serve(f"ecg-twelvelead-{role}")
         new.until_ready()
-        self.serving[role] = new
-        return former.stop()
+        senders = [threading.Thread(target=self.send, args=(self.sent + number,)) for number in range(ecgs)]
+        for sender in senders:
+            sender.start()
+        former, self.serving[role] = self.serving[role], new
+        code = former.stop()
+        for sender in senders:
+            sender.join()
+        return code
 
 
 def open_ports(hospital: Hospital) -> dict[str, Any]:
@@ -228,7 +231,7 @@ def settled(hospital: Hospital, count: int) -> dict[str, Any]:
     }
 
 
-def main(at: Path, count: int) -> dict[str, Any]:
+def main(at: Path, each: int) -> dict[str, Any]:
     """Start all, send under replacement, count."""
     with ExitStack() as stack:
         hospital = Hospital(at, stack)
@@ -243,13 +246,7 @@ def main(at: Path, count: int) -> dict[str, Any]:
         found = {"ports": open_ports(hospital), "unasked": unasked(hospital), "stranger": stranger(hospital)}
         found["writes"] = worker.inside("sh", "-c", WRITES).stdout.split()
         found["test"] = hospital.node.test("ecg-twelvelead-test-ready", hospital.serving.values())
-        exits, replaced = {}, threading.Event()
-        sender = threading.Thread(target=hospital.send_until, args=(replaced, count))
-        sender.start()
-        for role in ROLES:
-            exits[role] = hospital.replace(role)
-        replaced.set()
-        sender.join()
+        exits = {role: hospital.replace(role, each) for role in ROLES}
         with hospital.http("operator", OPERATION, "worker") as client:
             found["metrics"] = "twelvelead_accepted_to_reported_seconds" in client.get("/metrics").text
         return {
