@@ -17,8 +17,8 @@ def digest_of(payload: Payload) -> str | None:
     return None if payload.declared == Declared() else _digest(payload.data, _dumped(payload))
 
 
-def keep(store: Store, payload: Payload) -> None:
-    """Keep a payload and what was declared with it.
+def keep(store: Store, payload: Payload) -> str | None:
+    """Keep a payload and what was declared with it. Return the digest of the latter; None where nothing was.
 
     Raises:
         Overloaded: the disk does not take it.
@@ -26,6 +26,7 @@ def keep(store: Store, payload: Payload) -> None:
     store.put_payload(payload.sha256, payload.data)
     if digest := digest_of(payload):
         store.put_declared(payload.sha256, digest, _dumped(payload))
+    return digest
 
 
 def kept(store: Store, sha256: str, declared: str | None) -> Payload:
