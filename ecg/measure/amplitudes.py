@@ -83,8 +83,10 @@ def axis(beat: NDArray[np.float64], first: float, last: float, level: NDArray[np
     """Return the direction of a wave in the frontal plane by its mean in I and aVF, -180 to 180 degrees.
 
     aVF measures its electrode against half the sum of two others, I one against another: aVF counts 2 / sqrt(3) times.
-    None where the mean vector is too small to have a direction.
+    None where the mean vector is too small to have a direction, or the wave ends before it begins.
     """
+    if round(last) < round(first):
+        return None
     rows = [LEADS.index(lead) for lead in AXIS_LEADS]
     across, down = (beat[rows, round(first) : round(last) + 1] - level[rows, None]).mean(axis=1)
     down *= 2 / np.sqrt(3)

@@ -14,6 +14,7 @@ from ecg.measure.overall import boundaries
 from ecg.measurement import NONE_MEASURED, Measurement, Measurements
 from ecg.recording import Recording
 
+LEAST_QRS: Final = 10  # samples (20 ms): what is over sooner is an edge or a spike, no beat of a heart
 MOST_WINDOWS: Final = 6  # a minute; of a longer recording as many windows, evenly spread
 
 
@@ -37,6 +38,8 @@ def _of_window(window: CanonicalEcg) -> tuple[Measurement, ...]:
     if why is not None:
         return (*intervals.none_of(why), *leadwise.none_of(why))
     bounds, beats = boundaries(found.shapes[0]), stacked(found)
+    if bounds.qrs_off - bounds.qrs_on < LEAST_QRS:
+        return (*intervals.none_of("no-beats"), *leadwise.none_of("no-beats"))
     everything = (*intervals.of_recording(found, bounds, beats), *leadwise.of_leads(found, bounds, beats))
     held = {each.id: each for each in everything}
     return tuple(held[each.id] for each in (*intervals.none_of("no-beats"), *leadwise.none_of("no-beats")))
