@@ -45,7 +45,7 @@ masking = 0.2
 widths = [8, 16]
 blocks = [1, 1]
 """
-PATIENCE = 120  # seconds
+PATIENCE = 300  # seconds
 
 
 @pytest.fixture(scope="module", autouse=True)
@@ -85,6 +85,7 @@ def unbroken(directory: Path, recipe: Recipe, data: Data) -> Path:
 def started(directory: Path, tmp_path: Path) -> Iterator[subprocess.Popen[bytes]]:
     command = [sys.executable, "-m", "training", "fit", str(directory / "tiny.toml")]
     command += ["--corpus", str(directory / "corpus"), "--out", str(tmp_path)]
+    command += ["--cache", str(directory / "cache")]
     env = os.environ | {"OMP_NUM_THREADS": "1"}
     process = subprocess.Popen(command, cwd=ROOT, env=env, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
     yield process
