@@ -17,7 +17,11 @@ from typing import Any
 from pydicom import dcmread
 from pydicom.uid import generate_uid
 from pynetdicom import AE, evt
-from pynetdicom.sop_class import EncapsulatedPDFStorage, SecondaryCaptureImageStorage  # type: ignore[attr-defined]
+from pynetdicom.sop_class import (  # type: ignore[attr-defined]
+    ComprehensiveSRStorage,
+    EncapsulatedPDFStorage,
+    SecondaryCaptureImageStorage,
+)
 
 sys.path.insert(0, str(Path(__file__).parents[2]))
 from tests.golden.dicom_files import to_bytes
@@ -68,7 +72,7 @@ class Refusing:
     def __init__(self) -> None:
         self.asked = 0
         entity = AE(ae_title="REFUSING")
-        for each in (EncapsulatedPDFStorage, SecondaryCaptureImageStorage):
+        for each in (EncapsulatedPDFStorage, SecondaryCaptureImageStorage, ComprehensiveSRStorage):
             entity.add_supported_context(each)
         server = entity.start_server(("127.0.0.1", 0), block=False, evt_handlers=[(evt.EVT_C_STORE, self._store)])
         self.port = server.server_address[1]  # type: ignore[union-attr]

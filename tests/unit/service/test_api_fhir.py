@@ -423,7 +423,9 @@ def test_observations_are_found_as_reports_are(server: Server, mary: list[str]) 
     query = f"patient:identifier={SYSTEM}|Mary-1&date=2024-05-01"
     (report,) = server.found(query)
     results = server.get(f"/fhir/DiagnosticReport/{report}").json()["result"]
-    assert sorted(server.found(query, "Observation")) == sorted(each["reference"].split("/")[1] for each in results)
+    members = [one for each in results for one in server.get(f"/fhir/{each['reference']}").json().get("hasMember", [])]
+    referred = {each["reference"].split("/")[1] for each in (*results, *members)}
+    assert members and set(server.found(f"{query}&_count=200", "Observation")) == referred
 
 
 def test_a_form_keeps_the_identifier_out_of_the_url(server: Server, mary: list[str]) -> None:

@@ -52,10 +52,15 @@ class AbstainingRouter:
 
 @contextmanager
 def door(directory: Path, audited: list[tuple[str, ...]]) -> Iterator[Listener]:
-    """Listen with an intake whose trail is a list and which has no ledger: what would be queued fails."""
+    """Listen with an intake whose trail is a list and whose ledger takes nothing: what would be queued fails."""
+
+    def accept(wanted: list[Any], *_: object) -> list[Any]:
+        assert not wanted
+        return []
+
     row = SimpleNamespace(execute=lambda statement, values: audited.append(values))
     database = cast(Any, SimpleNamespace(transaction=lambda: nullcontext(row)))
-    ledger = cast(Any, SimpleNamespace(check=None, database=database))
+    ledger = cast(Any, SimpleNamespace(check=None, database=database, accept=accept))
     intake = Intake(Store(directory), ledger, Settings(data=directory))
     with Listener(ListenerSettings(port=0), DicomDoor(intake, Audit(database)).accept) as listener:
         yield listener

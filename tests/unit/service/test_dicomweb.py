@@ -144,7 +144,7 @@ def test_our_own_reports_are_stored_and_dropped(tmp_path: Path) -> None:
         audited.append(values[1])
 
     row = SimpleNamespace(transaction=lambda: nullcontext(SimpleNamespace(execute=execute)))
-    ledger = SimpleNamespace(check=None, database=row)
+    ledger = SimpleNamespace(check=None, database=row, accept=lambda wanted, *_: list(wanted))
     ours = part10(encapsulated_pdf(reports.report()))
     intake = Intake(Store(tmp_path), cast(Any, ledger), Settings(data=tmp_path))
     answer = ask(build_app(intake), multipart(ours))

@@ -9,6 +9,7 @@ from uuid import UUID, uuid4
 
 import pytest
 from prometheus_client.parser import text_string_to_metric_families
+from pydicom.data import get_testdata_file
 
 from adapters.dicom.results import encapsulated_pdf, part10
 from ecg.errors import MalformedPayload, Refused, Unconfirmed, Unreachable
@@ -85,8 +86,8 @@ def counted(intake: Intake) -> Samples:
     return samples(intake.metrics.exposition())
 
 
-def interpreted(intake: Intake, workshop: Workshop) -> UUID:
-    (one,) = intake.accept(ecg(), ISSUED)
+def interpreted(intake: Intake, workshop: Workshop, payload: Payload | None = None) -> UUID:
+    (one,) = intake.accept(payload or ecg(), ISSUED)
     workshop.interpret(one.job.id, last=False)
     report = intake.jobs.refreshed(one.job).report_id
     assert report is not None
@@ -111,7 +112,7 @@ def test_our_own_output_is_counted_as_dropped(intake: Intake, read_sample: Repor
 
 
 def test_an_interpretation_is_timed_by_stage_and_counted_by_arm(intake: Intake, workshop: Workshop) -> None:
-    interpreted(intake, workshop)
+    interpreted(intake, workshop, Payload(Path(get_testdata_file("waveform_ecg.dcm")).read_bytes()))  # a real heart
     found = counted(intake)
     for stage in ("read", "interpret", "render", "store"):
         assert found["twelvelead_interpretation_seconds_count", frozenset({stage})] == 1

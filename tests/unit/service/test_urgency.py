@@ -11,6 +11,7 @@ import pytest
 from ecg.recording import PRIORITIES, Order, urgency
 from service.database import Database
 from service.jobs import Job, Jobs
+from service.metrics import Metrics
 from service.worker import build_queue, work
 
 STAT = PRIORITIES.index("stat")
@@ -38,7 +39,7 @@ class Watched:
     """A workshop that interprets nothing and notes the order; while it has the first in hand, a late one arrives."""
 
     def __init__(self, jobs: Jobs, late: Job) -> None:
-        self.jobs, self.late, self.order = jobs, late, list[UUID]()
+        self.jobs, self.late, self.order, self.metrics = jobs, late, list[UUID](), Metrics()
 
     def interpret(self, job_id: UUID, *, last: bool) -> None:
         if not self.order:
