@@ -61,5 +61,5 @@ def test_the_study_holds_the_ecg_and_all_of_its_report(told: dict[str, Any]) -> 
 
 def test_our_own_reports_that_come_back_are_taken_and_dropped(told: dict[str, Any]) -> None:
     assert told["returned"] == [4, 0]
-    assert told["stowed_back"] == "3", "all three by STOW-RS"
+    assert told["stowed_back"] == "4", "all four by STOW-RS"
     assert told["jobs"] == 1
