@@ -5,6 +5,8 @@ A message names sizes, leads, tags and digests. It never names a file or a patie
 
 from typing import ClassVar
 
+from ecg.reasons import PAGES
+
 
 class EcgError(Exception):
     """Something went wrong while an ECG was handled."""
@@ -47,6 +49,20 @@ class TooLarge(PayloadError):
     """The payload is larger than is taken here; send it in parts."""
 
     code = "too-large"
+
+
+class UnreadablePage(PayloadError):
+    """The page cannot be read surely; send the ECG as the recorder exports it.
+
+    `reason` is a key of `ecg.reasons.PAGES`, from which the message is taken.
+    """
+
+    code = "unreadable-page"
+
+    def __init__(self, reason: str) -> None:
+        told = PAGES[reason]
+        super().__init__(f"{told.meaning} {told.remedy}")
+        self.reason = reason
 
 
 class InvalidQuery(EcgError):

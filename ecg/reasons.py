@@ -83,3 +83,21 @@ REASONS: Final[dict[str, Reason]] = {
     ),
     "withdrawn": Reason("The report was withdrawn.", "Nothing: its notice says why."),
 }
+
+_PICTURE: Final = "Take it again from straight above, the whole page, in even light, without flash."
+_EXPORT: Final = "Send the ECG as the recorder exports it."
+
+# Every reason why a page is refused, by its code.
+PAGES: Final[dict[str, Reason]] = {
+    "no-ecg": Reason("There is no ECG on this page.", "Send the page with the ECG."),
+    "no-grid": Reason("No grid was found, so that nothing tells the millimetres.", _PICTURE),
+    "resolution-too-low": Reason("There are fewer than 2.5 pixels per millimetre.", "Scan it at 200 dpi or more."),
+    "no-trace": Reason("No trace could be followed surely.", _PICTURE),
+    "layout-unknown": Reason("Its leads could not be told from each other.", _EXPORT),
+    "leads-disagree": Reason("I, II and III do not add up, so a trace must have been misread.", _PICTURE),
+    "too-short": Reason("It shows less than 2.5 s of a rhythm.", _EXPORT),
+    "protected": Reason("The PDF is encrypted.", "Send it without a password."),
+    "damaged": Reason("The file is damaged, or breaks its format.", "Send it again from its source."),
+    "too-large": Reason("It has more pixels or pages than are read here.", "Send one page, at most 100 megapixels."),
+    "too-hard": Reason("It could not be read within the time and memory that one page may take.", _EXPORT),
+}

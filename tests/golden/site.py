@@ -13,6 +13,7 @@ import httpx
 import numpy as np
 
 from tests.golden.dicom_files import ROOT, Who, to_bytes, twelve_lead_dataset
+from tests.golden.processes import kill_server
 
 COMMAND = (str(Path(sys.executable).with_name("twelvelead")),)
 
@@ -84,7 +85,7 @@ class Site:
 
     def kill_database(self) -> None:
         """Kill the embedded database, and nothing else."""
-        os.kill(self.postmaster(), signal.SIGKILL)
+        kill_server(self.postmaster())
 
 
 def ecg(number: int) -> bytes:

@@ -2,7 +2,6 @@
 
 import os
 import shutil
-import signal
 import subprocess
 import tempfile
 import time
@@ -11,6 +10,8 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 
 import psutil
+
+from tests.golden.processes import kill_server
 
 BIN = max(Path("/usr/lib/postgresql").glob("*/bin/pg_ctl"), default=Path("pg_ctl")).parent
 MISSING = "" if (BIN / "initdb").is_file() else "no external PostgreSQL: apt-get install postgresql-15"
@@ -38,7 +39,7 @@ class Cluster:
         self._run("pg_ctl", "-w", "-D", str(self.data), "-m", mode, "stop")
 
     def kill(self) -> None:
-        os.kill(postmaster(self.data), signal.SIGKILL)
+        kill_server(postmaster(self.data))
 
     def revive(self) -> None:
         """Start it after a kill, as an init system does: orphans of the one that was killed are killed first.

@@ -22,6 +22,7 @@ import psycopg
 from pynetdicom.transport import AssociationSocket
 
 from tests.e2e.crash.steps import AFTER, AMID, BEFORE, BOTH, DATABASE, STEPS
+from tests.golden.processes import kill_server
 
 P_DATA_TF = 0x04  # PS3.8 9.3.5
 
@@ -54,7 +55,7 @@ class Trap:
         if self.step.victim in {DATABASE, BOTH}:
             for pid in (int(Path(self.postmaster).read_text().split()[0]), backend):
                 if pid:
-                    os.kill(pid, signal.SIGKILL)
+                    kill_server(pid)
         if self.step.victim != DATABASE:
             os.kill(os.getpid(), signal.SIGKILL)
 
