@@ -162,6 +162,30 @@ class Device:
 
 
 @dataclass(frozen=True)
+class PageEvidence:
+    """What shows how well a page was digitised.
+
+    Attributes:
+        overlay: PNG of the page with the curves found drawn on it; it may show a name, so it shows in no repr.
+        einthoven: RMS in mV of I + III - II and of aVR + aVL + aVF, the larger, over the seconds where the leads
+            were printed at one time; None where they nowhere were.
+        on_ink: share of the curves that lies on ink, 0 to 1.
+        explained: share of the traces' ink that lies on the curves, 0 to 1.
+        confidence: of each lead digitised, 0 to 1, as (lead, confidence).
+        layout: name of the layout the page was read by, such as '3x4+1'.
+        scale: the scale and what says so, such as '25 mm/s (print), 10 mm/mV (pulse)'.
+    """
+
+    overlay: bytes = field(repr=False)
+    einthoven: float | None
+    on_ink: float
+    explained: float
+    confidence: tuple[tuple[str, float], ...]
+    layout: str
+    scale: str
+
+
+@dataclass(frozen=True)
 class Provenance:
     """How a recording came to us.
 
@@ -172,6 +196,7 @@ class Provenance:
         series_uid, instance_uid: the source object's DICOM UIDs, where it has some.
         notes: choices the reader had to make, as sentences for the report.
         class_uid: the source object's SOP Class UID, where it has one.
+        page: how well it was digitised, where it came from a page.
     """
 
     reader: str
@@ -181,6 +206,7 @@ class Provenance:
     notes: tuple[str, ...] = ()
     class_uid: str | None = field(default=None, repr=False)
     scale_assumed: bool = False
+    page: PageEvidence | None = None
 
 
 @dataclass(frozen=True)

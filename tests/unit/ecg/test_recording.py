@@ -7,7 +7,7 @@ import pytest
 
 from ecg.errors import MalformedPayload, UnknownFormat
 from ecg.payload import Declared, Payload
-from ecg.recording import Order, Patient, Provenance, Recording, Waveform
+from ecg.recording import Order, PageEvidence, Patient, Provenance, Recording, Waveform
 
 SIGNAL = np.zeros((2, 1250), np.float32)
 
@@ -78,3 +78,8 @@ def test_no_repr_names_patient_order_time_or_statement() -> None:
 def test_a_payload_without_bytes_does_not_exist() -> None:
     with pytest.raises(UnknownFormat, match="0 bytes"):
         Payload(b"")
+
+
+def test_a_page_shows_in_no_repr() -> None:
+    page = PageEvidence(b"\x89PNG of a name", 0.02, 0.9, 0.8, (("I", 0.9),), "3x4+1", "25 mm/s (print)")
+    assert "PNG" not in repr(Provenance("page", digitised=True, page=page))
