@@ -112,3 +112,18 @@ class Strip:
     curve: Curve
     zero: float
     named_by: Literal["print", "layout"]
+
+
+@dataclass(frozen=True, eq=False)
+class Drawn:
+    """A page whose traces and words came as paths and text, exactly: a vector PDF. Nothing needs to be followed.
+
+    Attributes:
+        sheet: the page, rendered; its homography is the identity.
+        curves: one for each row of traces, as `Curve` says.
+        words: the page's text.
+    """
+
+    sheet: Sheet
+    curves: tuple[Curve, ...]
+    words: tuple[Word, ...] = field(repr=False)
