@@ -20,6 +20,7 @@ from models.architectures import Net
 from training import augment
 from training.corpus import Corpus, prepared
 from training.crew import Crew
+from training.digitisation import as_digitised
 from training.distil import softened
 from training.labels import columns
 from training.masking import keep_some
@@ -165,7 +166,8 @@ def augmented(signal: Tensor, truth: Tensor, recipe: Recipe, rng: np.random.Gene
     signal = augment.amplify(signal, recipe.gain, rng)
     signal = augment.wander(signal, recipe.wander, fs, leads, rng)
     signal = augment.noise(signal, recipe.noise, leads, rng)
-    return keep_some(signal, recipe.masking, leads, rng), truth
+    signal = keep_some(signal, recipe.masking, leads, rng)
+    return as_digitised(signal, recipe.digitisation, fs, leads, rng), truth
 
 
 def _step(network: nn.Module, optimiser: torch.optim.Optimizer, signal: Tensor, truth: Tensor) -> float:

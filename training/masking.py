@@ -37,10 +37,15 @@ def keep_some(signal: Tensor, share: float, leads: Sequence[str], rng: np.random
     chosen = np.flatnonzero(rng.random(len(signal)) < share)
     kept = signal.clone()
     for row in chosen:
-        known = torch.from_numpy(draw_known(signal.shape[-1], rng)[rows]).to(signal.dtype)
-        mean = (signal[row] * known).sum(dim=-1, keepdim=True) / known.sum(dim=-1, keepdim=True).clamp(min=1.0)
-        kept[row] = (signal[row] - mean) * known
+        kept[row] = masked(signal[row], torch.from_numpy(draw_known(signal.shape[-1], rng)[rows]))
     return kept
+
+
+def masked(signal: Tensor, known: Tensor) -> Tensor:
+    """Return (leads, time) less the mean of what is `known` of each lead, bool (leads, time); the rest is 0."""
+    kept = known.to(signal.dtype)
+    mean = (signal * kept).sum(dim=-1, keepdim=True) / kept.sum(dim=-1, keepdim=True).clamp(min=1.0)
+    return (signal - mean) * kept
 
 
 def draw_known(time: int, rng: np.random.Generator) -> NDArray[np.bool_]:
@@ -72,12 +77,17 @@ def whole(time: int, leads: Sequence[str]) -> NDArray[np.bool_]:
 
 
 def page(time: int, columns: int, strips: Sequence[str]) -> NDArray[np.bool_]:
-    """Return bool (12, time) of a printed page: the leads in columns one after the other, strips throughout."""
+    """Return bool (12, time) of what is known by a printed page, as `printed` has it, and what follows from it."""
+    return with_derived(printed(time, columns, strips))
+
+
+def printed(time: int, columns: int, strips: Sequence[str]) -> NDArray[np.bool_]:
+    """Return bool (12, time) of what a page shows: the leads in columns one after the other, strips throughout."""
     known = np.zeros((len(LEADS), time), dtype=bool)
     for column, rows in enumerate(np.array_split(np.arange(len(LEADS)), columns)):
         known[rows, column * time // columns : (column + 1) * time // columns] = True
     known[[LEADS.index(lead) for lead in strips]] = True
-    return with_derived(known)
+    return known
 
 
 def with_derived(known: NDArray[np.bool_]) -> NDArray[np.bool_]:

@@ -46,7 +46,8 @@ class Recipe:
 
     Augmentation, each off at 0: `mixup` is the alpha of its beta; `shift` is in seconds; `stretch` and `gain` are
     shares; `wander` and `noise` are in mV at the electrodes; `masking` is the share of recordings that keep only some
-    leads, or leads for some of the time.
+    leads, or leads for some of the time; `digitisation` is the share that is seen as read off a page, after
+    everything else.
     """
 
     name: str
@@ -71,6 +72,7 @@ class Recipe:
     wander: float = 0.0
     noise: float = 0.0
     masking: float = 0.0
+    digitisation: float = 0.0
     averaging: float = 0.998
     targets: tuple[str, ...] = tuple(each.code for each in TARGETS)
     helpers: bool = True
@@ -91,8 +93,8 @@ class Recipe:
             raise ValueError(f"{self.network} is none of the networks {', '.join(NETS)}.")
         if self.calibration_fold in self.train_folds:
             raise ValueError(f"Fold {self.calibration_fold} cannot be trained on and calibrated on.")
-        if self.preparation.z_score and (self.gain or self.wander or self.noise):
-            raise ValueError("A gain, wander or noise in mV has no meaning after a z-score of each lead.")
+        if self.preparation.z_score and (self.gain or self.wander or self.noise or self.digitisation):
+            raise ValueError("A gain, wander, noise or digitisation in mV has no meaning after a z-score of each lead.")
 
     @property
     def by_patients(self) -> bool:
