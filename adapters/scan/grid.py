@@ -1,0 +1,56 @@
+"""The printed grid of a picture: where each pixel lies on it, in millimetres."""
+
+from dataclasses import dataclass, field
+from typing import Final
+
+import numpy as np
+from numpy.typing import NDArray
+
+from adapters.scan.lattice import lattice_of
+from adapters.scan.period import read_period
+from adapters.scan.plane import plane_of
+from adapters.scan.response import grid_response, working_copy
+from adapters.scan.tiles import Floats, tiles_of
+
+# Fewer tiles than this, or a smaller share of the picture, are a pattern on something, not a page.
+_FEWEST: Final = 6
+_LEAST: Final = 0.12
+# Tiles rise above noise so far in the median: a grid's do by hundreds, curves and photographs of things by 30.
+_PLAIN: Final = 60.0
+# Cells may lie so far from the plane on average, mm: paper that is curled more than that is not read.
+_FURTHEST: Final = 1.5
+
+
+@dataclass(frozen=True, eq=False)
+class Grid:
+    """A picture's grid.
+
+    Attributes:
+        to_mm: float64 (3, 3), from the picture's pixels (x, y, 1) to mm: x to the right along one set of lines, y down.
+        surety: 0 to 1.
+        box: left, top, right, bottom, mm: what shows the grid.
+    """
+
+    to_mm: Floats = field(repr=False)
+    surety: float
+    box: tuple[float, float, float, float]
+
+
+def find_grid(pixels: NDArray[np.uint8]) -> Grid | None:
+    """The grid of a picture, uint8 (height, width, 3), or None where there is none that is sure."""
+    copy, scale = working_copy(pixels)
+    response = grid_response(copy)
+    tiles = tiles_of(response)
+    lattice = lattice_of(tiles)
+    found = lattice.found
+    if found.sum() < _FEWEST or found.mean() < _LEAST or np.median(lattice.heights[found]) < _PLAIN:
+        return None
+    plane = plane_of(lattice, tiles, response)
+    reading = read_period(plane, response, scale)
+    if not reading.sure or plane.error * reading.mm > _FURTHEST:
+        return None
+    shrink = np.array([[scale, 0, (scale - 1) / 2], [0, scale, (scale - 1) / 2], [0, 0, 1]])
+    to_mm = np.diag([reading.mm, reading.mm, 1.0]) @ plane.matrix @ shrink
+    low, high = plane.bounds
+    box = (*(low * reading.mm), *(high * reading.mm))
+    return Grid(to_mm, float(found.mean()), box)

@@ -1,0 +1,119 @@
+"""The plane of the grid: a projective map from pixels to periods, fitted to frequencies, then to phases."""
+
+from dataclasses import dataclass, field
+from typing import Final
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+from scipy.optimize import least_squares
+
+from adapters.scan.lattice import Lattice
+from adapters.scan.phase import unwrapped
+from adapters.scan.tiles import Floats, Tiles
+
+_CELL: Final = 40  # px: a side of the cells whose phases are compared; a few periods
+_LOOSE: Final = 0.05  # a frequency or phase off by this share counts no longer with its square, but with its size
+_WEAK: Final = 0.35  # a cell counts where its lines stand out by this share of what they do in the median cell
+
+
+@dataclass(frozen=True, eq=False)
+class Plane:
+    """Where on the grid a pixel lies.
+
+    Attributes:
+        matrix: float64 (3, 3), from pixels (x, y, 1) to periods of the grid, across and down.
+        error: how far cells lie from it, in periods, root mean square.
+        bounds: float64 (2, 2), least and greatest x and y of what shows the grid, in periods.
+    """
+
+    matrix: Floats = field(repr=False)
+    error: float
+    bounds: Floats
+
+
+def plane_of(lattice: Lattice, tiles: Tiles, response: NDArray[np.float32]) -> Plane:
+    """The plane that the frequencies give, made exact by the phases of the lines themselves."""
+    matrix = _from_frequencies(_ordered(lattice.frequencies[lattice.found]), tiles.centres[lattice.found])
+    plane = Plane(matrix, np.inf, np.zeros((2, 2)))
+    for _ in range(2):
+        plane = _from_phases(plane.matrix, response)
+    return plane
+
+
+def positions(matrix: Floats, points: Floats) -> Floats:
+    """Points (n, 2) under a projective map: (n, 2)."""
+    whole = np.column_stack([points, np.ones(len(points))]) @ matrix.T
+    return np.asarray(whole[:, :2] / whole[:, 2:])
+
+
+def _ordered(pairs: Floats) -> Floats:
+    """Frequencies (n, 2, 2) with the lines met on the way right first, those on the way down second."""
+    first = np.abs(pairs[:, 0, 0]).sum() >= np.abs(pairs[:, 1, 0]).sum()
+    ordered = pairs if first else pairs[:, ::-1]
+    right = ordered[:, 0] * np.where(ordered[:, 0, :1] < 0, -1, 1)
+    turn = right[:, 0] * ordered[:, 1, 1] - right[:, 1] * ordered[:, 1, 0]
+    return np.stack([right, ordered[:, 1] * np.where(turn[:, None] < 0, -1, 1)], 1)
+
+
+def _from_frequencies(pairs: Floats, centres: Floats) -> Floats:
+    """The map whose derivatives are the frequencies (n, 2, 2) at the centres (n, 2)."""
+    middle, size = centres.mean(0), float(np.ptp(centres, axis=0).max() / 2 + 1)
+    at = (centres - middle) / size
+    start = np.append(np.median(pairs, axis=0).ravel() * size, [0.0, 0.0])
+    scale = float(np.hypot(*start[:2]))
+
+    def off(guess: Floats) -> Floats:
+        lines, tilt = guess[:4].reshape(2, 2), guess[4:]
+        depth = (1 + at @ tilt)[:, None, None]
+        slopes = lines / depth - (at @ lines.T)[:, :, None] * tilt / depth**2
+        return np.asarray(((slopes - pairs * size) / scale).ravel())
+
+    guess = least_squares(off, start, loss="soft_l1", f_scale=_LOOSE).x
+    local = np.array([[*guess[:2], 0], [*guess[2:4], 0], [*guess[4:], 1]])
+    return np.asarray(local @ np.array([[1 / size, 0, -middle[0] / size], [0, 1 / size, -middle[1] / size], [0, 0, 1]]))
+
+
+def _from_phases(matrix: Floats, response: NDArray[np.float32]) -> Plane:
+    height, width = response.shape
+    x, y = np.meshgrid(np.arange(width, dtype=np.float32), np.arange(height, dtype=np.float32))
+    m = matrix.astype(np.float32)
+    depth = m[2, 0] * x + m[2, 1] * y + m[2, 2]
+    rows, columns = max(1, height // _CELL), max(1, width // _CELL)
+    phases = []
+    for line in m[:2]:
+        turns = 2 * np.float32(np.pi) * (line[0] * x + line[1] * y + line[2]) / depth
+        phases.append(
+            _cells(response * np.cos(turns), rows, columns) - 1j * _cells(response * np.sin(turns), rows, columns)
+        )
+    sizes = np.minimum(np.abs(phases[0]), np.abs(phases[1]))
+    seen = sizes > _WEAK * np.median(sizes)
+    ahead = np.stack([unwrapped(np.angle(each) / (2 * np.pi), sizes * seen) for each in phases], -1)
+    down, across = np.nonzero(seen)
+    points = np.column_stack([(across + 0.5) * width / columns - 0.5, (down + 0.5) * height / rows - 0.5])
+    wanted = positions(matrix, points) + ahead[seen]
+    exact = _fit(matrix, points, wanted)
+    error = float(np.sqrt(np.mean((positions(exact, points) - wanted) ** 2)))
+    corners = np.concatenate([points + np.array(each) * _CELL / 2 for each in ((-1, -1), (1, -1), (-1, 1), (1, 1))])
+    reached = positions(exact, corners)
+    return Plane(exact, error, np.array([reached.min(0), reached.max(0)]))
+
+
+def _cells(values: NDArray[np.float32], rows: int, columns: int) -> Floats:
+    means = cv2.resize(values, (columns, rows), interpolation=cv2.INTER_AREA)
+    return np.asarray(cv2.GaussianBlur(means, (3, 3), 0.8), np.float64)
+
+
+def _fit(matrix: Floats, points: Floats, wanted: Floats) -> Floats:
+    """The map nearest to one that takes points to where they are wanted, robustly."""
+    middle, size = points.mean(0), float(np.ptp(points, axis=0).max() / 2 + 1)
+    shrink = np.array([[1 / size, 0, -middle[0] / size], [0, 1 / size, -middle[1] / size], [0, 0, 1]])
+    at = (points - middle) / size
+    local = matrix @ np.linalg.inv(shrink)
+    start = (local / local[2, 2]).ravel()[:8]
+
+    def off(guess: Floats) -> Floats:
+        return np.asarray((positions(np.append(guess, 1.0).reshape(3, 3), at) - wanted).ravel())
+
+    guess = least_squares(off, start, loss="soft_l1", f_scale=_LOOSE, x_scale="jac").x
+    return np.asarray(np.append(guess, 1.0).reshape(3, 3) @ shrink)

@@ -1,0 +1,84 @@
+"""A picture becomes a sheet: its grid straight, its rows across, its millimetres known. Or it is refused."""
+
+from typing import Final
+
+import cv2
+import numpy as np
+
+from adapters.scan.grid import Grid, find_grid
+from adapters.scan.nouns import MM_PER_INCH, Picture, Sheet
+from adapters.scan.orient import laid_across
+from adapters.scan.plane import positions
+from adapters.scan.tiles import Floats
+from ecg.errors import UnreadablePage
+
+# A sheet has as many px per mm as its picture, within these: fewer are too coarse to follow, more cost time only.
+_COARSEST_SHEET: Final = 5.0
+_FINEST_SHEET: Final = 12.0
+# A picture with fewer px per mm than this shows neither a Q wave nor a lead's name.
+_COARSEST: Final = 2.2
+
+# Print about the grid is kept, mm: names, speed and gain stand there.
+_MARGIN: Final = 45.0
+# A sheet is at most so long, mm: a page that is seen aslant has no end where it meets the horizon.
+_LONGEST: Final = 600.0
+_WHITE: Final = (255, 255, 255)
+
+
+def rectify(picture: Picture) -> Sheet:
+    """The sheet that a picture shows, by its grid, or by the picture's dpi where it has no grid.
+
+    Raises:
+        UnreadablePage: no-grid where nothing tells the millimetres, resolution-too-low.
+    """
+    grid = find_grid(picture.pixels)
+    if grid is None:
+        return laid_across(_by_dpi(picture))
+    fine = _px_per_mm(grid)
+    if fine < _COARSEST:
+        raise UnreadablePage("resolution-too-low")
+    size = float(np.clip(fine, _COARSEST_SHEET, _FINEST_SHEET))
+    left, top, right, bottom = _extent(grid, picture)
+    to_sheet = np.array([[size, 0, -left * size], [0, size, -top * size], [0, 0, 1]]) @ grid.to_mm
+    return laid_across(_warped(picture, to_sheet, size, (right - left, bottom - top), grid.surety))
+
+
+def _by_dpi(picture: Picture) -> Sheet:
+    if picture.dpi is None:
+        raise UnreadablePage("no-grid")
+    fine = picture.dpi / MM_PER_INCH
+    if fine < _COARSEST:
+        raise UnreadablePage("resolution-too-low")
+    size = float(np.clip(fine, _COARSEST_SHEET, _FINEST_SHEET))
+    height, width = picture.pixels.shape[:2]
+    return _warped(picture, np.diag([size / fine, size / fine, 1.0]), size, (width / fine, height / fine), 0.0)
+
+
+def _px_per_mm(grid: Grid) -> float:
+    """Pixels of the picture per mm in the middle of the grid."""
+    left, top, right, bottom = grid.box
+    middle = np.array([[(left + right) / 2, (top + bottom) / 2]])
+    back = np.asarray(np.linalg.inv(grid.to_mm), np.float64)
+    steps = np.vstack([positions(back, middle + step) - positions(back, middle) for step in np.eye(2)])
+    return float(np.sqrt(abs(np.linalg.det(steps))))
+
+
+def _extent(grid: Grid, picture: Picture) -> tuple[float, float, float, float]:
+    """Left, top, right, bottom, mm, of the part of the picture that is kept."""
+    height, width = picture.pixels.shape[:2]
+    corners = np.array([[0, 0], [width, 0], [0, height], [width, height]], np.float64)
+    seen = positions(grid.to_mm, corners)
+    depths = np.column_stack([corners, np.ones(4)]) @ grid.to_mm[2]
+    low, high = np.array(grid.box[:2]) - _MARGIN, np.array(grid.box[2:]) + _MARGIN
+    if (depths > 0).all() or (depths < 0).all():
+        low, high = np.maximum(low, seen.min(0)), np.minimum(high, seen.max(0))
+    high = np.minimum(high, low + _LONGEST)
+    return float(low[0]), float(low[1]), float(high[0]), float(high[1])
+
+
+def _warped(picture: Picture, matrix: Floats, size: float, mm: tuple[float, float], surety: float) -> Sheet:
+    shape = (max(1, round(mm[0] * size)), max(1, round(mm[1] * size)))
+    pixels = cv2.warpPerspective(
+        picture.pixels, matrix, shape, flags=cv2.INTER_CUBIC, borderMode=cv2.BORDER_CONSTANT, borderValue=_WHITE
+    )
+    return Sheet(np.asarray(pixels, np.uint8), size, matrix / matrix[2, 2], surety)
