@@ -1,0 +1,66 @@
+"""Runs of ink in each column of a sheet, with edges finer than a pixel."""
+
+from dataclasses import dataclass, field
+from typing import Final
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+EDGE: Final = 0.25  # share of the core's darkness at which ink begins: fine traces, and blurred ones, stay below 1
+STRONG: Final = 0.5  # a piece of ink is nothing but dirt or grid unless it gets as dark as this somewhere
+
+
+@dataclass(frozen=True, eq=False)
+class Runs:
+    """Runs of ink, column by column from the left, from top to bottom in each.
+
+    Attributes:
+        first: int (columns + 1,): the runs of column c are first[c] to first[c + 1].
+        top, bottom: float64 (runs,), pixels from the sheet's top edge.
+        width: float64 (runs,), pixels across which the piece of ink extends that a run belongs to.
+        height: likewise, upwards.
+    """
+
+    first: NDArray[np.int64] = field(repr=False)
+    top: NDArray[np.float64] = field(repr=False)
+    bottom: NDArray[np.float64] = field(repr=False)
+    width: NDArray[np.float64] = field(repr=False)
+    height: NDArray[np.float64] = field(repr=False)
+
+    @property
+    def columns(self) -> int:
+        """Number of columns."""
+        return len(self.first) - 1
+
+    @property
+    def column(self) -> NDArray[np.int64]:
+        """The column of each run."""
+        return np.repeat(np.arange(self.columns), np.diff(self.first))
+
+
+def find_runs(dark: NDArray[np.float32]) -> Runs:
+    """Return the runs of ink in a page of darkness (height, width), where a trace's core is 1."""
+    mask = (dark >= EDGE).astype(np.uint8)
+    mask[[0, -1]] = 0
+    _, labels, boxes, _ = cv2.connectedComponentsWithStats(mask, connectivity=8, ltype=cv2.CV_32S)
+    strong = np.zeros(len(boxes), bool)
+    strong[labels[dark >= STRONG]] = True
+    strong[0] = False
+    kept = np.ascontiguousarray((strong[labels]).T)
+    change = np.diff(kept.astype(np.int8), axis=1)
+    column, above = np.nonzero(change == 1)
+    _, last = np.nonzero(change == -1)
+    label = labels[above + 1, column]
+    return Runs(
+        first=np.searchsorted(column, np.arange(dark.shape[1] + 1)),
+        top=above + 1.5 - _beyond(dark[above, column], dark[above + 1, column]),
+        bottom=last + 0.5 + _beyond(dark[last + 1, column], dark[last, column]),
+        width=boxes[label, cv2.CC_STAT_WIDTH].astype(np.float64),
+        height=boxes[label, cv2.CC_STAT_HEIGHT].astype(np.float64),
+    )
+
+
+def _beyond(outside: NDArray[np.float32], inside: NDArray[np.float32]) -> NDArray[np.float64]:
+    """Return how far, in pixels, the edge lies from the centre of the last pixel inside, by interpolation."""
+    return np.asarray((inside - EDGE) / np.maximum(inside - outside, 1e-6), dtype=np.float64).clip(0, 1)

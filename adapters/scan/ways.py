@@ -1,0 +1,84 @@
+"""The cheapest way of each row across a sheet, from run of ink to run of ink."""
+
+from typing import Final
+
+import numpy as np
+from numpy.typing import NDArray
+
+from adapters.scan.runs import Runs
+
+# What a way pays, in millimetres of paper as a unit. Per millimetre across:
+AWAY: Final = 0.05  # and per millimetre away from the row's baseline: another row's ink is dearer than one's own
+FAR_MM: Final = 30.0  # no R wave is higher at 10 mm/mV than this
+GAP: Final = 1.6  # where it finds no ink: dearer than any ink of its own row
+SMALL: Final = 0.5  # where the ink is a piece as small as a letter
+SMALL_MM: Final = 4.0
+# Per millimetre that it leaps over blank paper from one column to the next:
+LEAP: Final = 0.4
+NONE: Final = -1
+
+
+def find_ways(runs: Runs, bases: NDArray[np.float64], px_per_mm: float) -> NDArray[np.int64]:
+    """Return the run that each row passes in each column, NONE where it passes none: int64 (rows, columns).
+
+    It is Viterbi's algorithm with the runs of a column as its states, and one more for a gap, which remembers the ink
+    before it. Ink that touches from column to column costs nothing, so that steep strokes are followed at any height.
+    """
+    rows, columns = bases.shape
+    small = np.where(np.maximum(runs.width, runs.height) < SMALL_MM * px_per_mm, SMALL, 0.0)
+    back: list[NDArray[np.int64]] = []
+    cost = np.zeros((rows, 1))
+    top = bottom = bases[:, :1]
+    for c in range(columns):
+        here = slice(runs.first[c], runs.first[c + 1])
+        tops, bottoms, base = runs.top[here], runs.bottom[here], bases[:, c : c + 1]
+        away = np.maximum(np.maximum(tops - base, base - bottoms), 0) / px_per_mm
+        pay = (AWAY * np.minimum(away, FAR_MM) + small[here]) / px_per_mm
+        blank = np.maximum(tops - bottom[:, :, None], top[:, :, None] - bottoms) - 1
+        ways = cost[:, :, None] + LEAP / px_per_mm * np.maximum(blank, 0)
+        came = ways.argmin(axis=1)
+        rest = cost.argmin(axis=1)[:, None]
+        back.append(np.concatenate([came, rest], axis=1))
+        reached = np.take_along_axis(ways, came[:, None], axis=1)[:, 0] + pay
+        idle = np.take_along_axis(cost, rest, axis=1) + GAP / px_per_mm
+        top = np.concatenate([np.broadcast_to(tops, came.shape), np.take_along_axis(top, rest, axis=1)], axis=1)
+        bottom = np.concatenate(
+            [np.broadcast_to(bottoms, came.shape), np.take_along_axis(bottom, rest, axis=1)], axis=1
+        )
+        cost = np.concatenate([reached, idle], axis=1)
+    return _traced_back(runs, back, cost)
+
+
+def _traced_back(runs: Runs, back: list[NDArray[np.int64]], cost: NDArray[np.float64]) -> NDArray[np.int64]:
+    path = np.full((len(cost), runs.columns), NONE, dtype=np.int64)
+    state = cost.argmin(axis=1)
+    each = np.arange(len(cost))
+    for c in range(runs.columns - 1, -1, -1):
+        found = runs.first[c] + state
+        path[:, c] = np.where(found < runs.first[c + 1], found, NONE)
+        state = back[c][each, state]
+    return path
+
+
+def part(runs: Runs, path: NDArray[np.int64], bases: NDArray[np.float64]) -> NDArray[np.int64]:
+    """Return the paths so that no run is left to two rows: where they cross, the row that moves most keeps it.
+
+    A row that loses a run there lies still, so that its own ink on either side tells what is hidden.
+    """
+    middle = (runs.top + runs.bottom) / 2
+    off = np.where(path == NONE, 0, np.abs(middle[path] - bases))
+    parted = path.copy()
+    for upper in range(len(path)):
+        for lower in range(upper + 1, len(path)):
+            shared = (path[upper] == path[lower]) & (path[upper] != NONE)
+            for a, b in _stretches(shared):
+                around = np.r_[max(0, a - 3) : a, b : min(b + 3, runs.columns)]
+                still = upper if off[upper, around].sum() <= off[lower, around].sum() else lower
+                parted[still, a:b] = NONE
+    return parted
+
+
+def _stretches(where: NDArray[np.bool_]) -> list[tuple[int, int]]:
+    """Return begin and end of each stretch of truth."""
+    change = np.diff(np.r_[0, where.astype(np.int8), 0])
+    return list(zip(np.flatnonzero(change == 1).tolist(), np.flatnonzero(change == -1).tolist(), strict=True))

@@ -1,0 +1,70 @@
+"""Rows of traces are followed across a sheet: as high as they were drawn, where another crosses, and where none is."""
+
+import cv2
+import numpy as np
+import pytest
+from numpy.typing import NDArray
+
+from adapters.scan.follow import follow
+from adapters.scan.nouns import Curve, Sheet
+
+PX_PER_MM = 8.0
+WIDTH, HEIGHT = 200.0, 100.0  # mm
+Floats = NDArray[np.float64]
+
+
+def beats(x: Floats, high: float = 12.0) -> Floats:
+    """Height in mm of a rhythm with narrow R waves, at each x in mm."""
+    phase = (x % 21.0) - 10.0
+    return (
+        high * np.exp(-((phase / 0.4) ** 2))
+        - 3 * np.exp(-(((phase - 0.9) / 0.4) ** 2))
+        + 3 * np.exp(-(((phase - 6) / 2) ** 2))
+    )
+
+
+def sheet(*ways: Floats, x: Floats, grid: tuple[int, int, int] = (240, 180, 180)) -> Sheet:
+    """A sheet on which a pen 0.3 mm wide drew these ways, over a grid."""
+    page = np.full((int(HEIGHT * PX_PER_MM), int(WIDTH * PX_PER_MM), 3), 250, np.uint8)
+    for mm in range(0, int(WIDTH)):
+        for lines in (page[:, int(mm * PX_PER_MM)], page[int(mm * PX_PER_MM) if mm < HEIGHT else 0]):
+            lines[:] = grid if mm % 5 else tuple(int(each * 0.9) for each in grid)
+    for y in ways:
+        points = np.stack([x, y], axis=1) * PX_PER_MM - 0.5
+        cv2.polylines(page, [np.round(points * 256).astype(np.int32)], False, (20, 20, 20), 2, cv2.LINE_AA, 8)
+    return Sheet(page, PX_PER_MM, np.eye(3), 1.0)
+
+
+def apart(curve: Curve, x: Floats, y: Floats) -> Floats:
+    """How far a curve lies from a way, mm, where both are."""
+    return np.asarray(curve.y - np.interp(curve.x, x, y))[(curve.x > x[0] + 1) & (curve.x < x[-1] - 1)]
+
+
+@pytest.mark.parametrize("grid", [(240, 180, 180), (180, 180, 180), (180, 220, 180)])
+def test_each_row_is_followed_as_high_as_it_was_drawn(grid: tuple[int, int, int]) -> None:
+    x = np.arange(5.0, 195.0, 0.05)
+    drawn = [25 - beats(x), 55 - beats(x + 7, 8.0), 85 - beats(x + 3, 5.0)]
+    curves = follow(sheet(*drawn, x=x, grid=grid))
+    assert len(curves) == len(drawn)
+    for curve, y in zip(curves, drawn, strict=True):
+        off = apart(curve, x, y)
+        assert np.isfinite(off).all() and np.sqrt(np.mean(off**2)) < 0.12
+        assert abs(np.nanmin(curve.y) - y.min()) < 0.2  # the R waves are as tall, within 0.02 mV
+
+
+def test_a_trace_without_waves_is_followed_along_a_line_of_the_grid() -> None:
+    x = np.arange(5.0, 195.0, 0.05)
+    drawn = np.where(x < 100, 50.06, 50.06 - beats(x))
+    (curve,) = follow(sheet(drawn, x=x))
+    assert np.isfinite(curve.y[(curve.x > 6) & (curve.x < 99)]).mean() > 0.98
+
+
+def test_where_nothing_was_drawn_the_curve_says_nothing() -> None:
+    x = np.arange(5.0, 95.0, 0.05)
+    (curve,) = follow(sheet(50 - beats(x), x=x))
+    beyond = curve.x > 96
+    assert np.isnan(curve.y[beyond]).all() and not curve.surety[beyond].any()
+
+
+def test_paper_without_a_trace_has_no_curve() -> None:
+    assert follow(sheet(x=np.zeros(0))) == ()
