@@ -33,6 +33,10 @@ REASONS: Final[dict[str, Reason]] = {
     "digitised": Reason(
         "The signal was recovered from a page, and no model reads pages.", "Send the ECG as the recorder exports it."
     ),
+    "digital": Reason(
+        "The only model for what it offers reads pages, and this is a recording.",
+        "Send twelve leads of 10 s: other models read those.",
+    ),
     "too-long": Reason("It is longer than 60 s.", "Send the stretch of interest, 10 s of it or more."),
     "too-short": Reason("It is shorter than 9.5 s.", "Record 10 s."),
     "sampling-too-low": Reason(

@@ -97,16 +97,19 @@ class ScoredFinding(_Part):
 class Limits(_Part):
     """Outside these the model never runs. Years, seconds, Hz; `least_known` is a share of the 10 s window, per lead.
 
-    Without `leads` the model reads whichever of the twelve are there, each for as long as it is known.
+    Without `leads` the model reads whichever of the twelve are there, each for as long as it is known, `fewest` of them
+    at least. `digital` and `digitised` say whether it reads recordings, pages, or both.
     """
 
     leads: tuple[str, ...] = LEADS
     least_known: float = Field(default=0.95, gt=0, le=1)
+    fewest: int = Field(default=1, ge=1, le=len(LEADS))
     least_age: float = 18
     longest: float = 60
     least_fs: float = 100
     highest_high_pass: float = 0.67
     lowest_low_pass: float = 40
+    digital: bool = True
     digitised: bool = False
     paced: bool = False
     not_assessed: tuple[str, ...] = ()
@@ -220,13 +223,19 @@ class Card(_Part):
             *self.not_for,
             f"Trained on {self.corpus.name} {self.corpus.version}, folds {_listed(self.corpus.train_folds)}; "
             f"thresholds and calibration tuned on fold {self.corpus.calibration_fold}.",
-            f"Covers ages from {limits.least_age:g} years, {_counted(limits.leads)}, up to {limits.longest:g} s, from "
-            f"{limits.least_fs:g} Hz, high-pass up to {limits.highest_high_pass:g} Hz, low-pass from "
-            f"{limits.lowest_low_pass:g} Hz.",
+            f"Covers {_sources(limits)}, ages from {limits.least_age:g} years, {_counted(limits.leads)}, up to "
+            f"{limits.longest:g} s, from {limits.least_fs:g} Hz, high-pass up to {limits.highest_high_pass:g} Hz, "
+            f"low-pass from {limits.lowest_low_pass:g} Hz.",
         ]
         if limits.not_assessed:
             said.append(f"Not assessed: {', '.join(limits.not_assessed)}.")
         return tuple(said)
+
+
+def _sources(limits: Limits) -> str:
+    if limits.digitised:
+        return "recordings and digitised pages" if limits.digital else "digitised pages"
+    return "digital recordings"
 
 
 def _counted(leads: tuple[str, ...]) -> str:

@@ -27,6 +27,7 @@ from ecg.reading import Abstention
 from ecg.recording import STANDARD, Recording
 from models.card import Limits
 
+OTHER_SOURCE: Final = ("digital", "digitised")  # codes of a model that is made for the other one
 OTHER_PLACEMENT: Final = "placement"
 # Codes of their own for what is not the standard placement, as the readers name it; any other is OTHER_PLACEMENT.
 PLACEMENTS: Final = {
@@ -68,7 +69,7 @@ def leads_read(limits: Limits, quality: Quality) -> int:
 def _offers(limits: Limits, window: WindowQuality) -> bool:
     if limits.leads:
         return not window.unusable(limits.leads, limits.least_known)
-    return bool(window.sound(LEADS, limits.least_known))
+    return len(window.sound(LEADS, limits.least_known)) >= limits.fewest
 
 
 def first_broken_limit(limits: Limits, recording: Recording, quality: Quality) -> Abstention | None:
@@ -117,6 +118,8 @@ def _source(limits: Limits, recording: Recording) -> Abstention | None:
     waveform = recording.waveform
     if recording.provenance.digitised and not limits.digitised:
         return Abstention("digitised", "The model reads digital recordings only, not digitised pages.")
+    if not recording.provenance.digitised and not limits.digital:
+        return Abstention("digital", "The model reads digitised pages only.")
     if waveform.seconds > limits.longest:
         return Abstention(
             "too-long",
@@ -159,8 +162,9 @@ def _leads(limits: Limits, recording: Recording, quality: Quality) -> Abstention
         return Abstention(
             "too-short", f"The model needs {limits.least_known:.0%} of {SECONDS} s; this recording has {seconds:.1f} s."
         )
-    if len(unknown) == len(needed) or (unknown and limits.leads):
-        asked = f"{len(limits.leads)} leads, each" if limits.leads else "a lead that is"
+    if len(needed) - len(unknown) < (limits.fewest if not limits.leads else len(needed)):
+        fewest = f"{limits.fewest} leads, each" if limits.fewest > 1 else "a lead that is"
+        asked = f"{len(limits.leads)} leads, each" if limits.leads else fewest
         return Abstention(
             "leads-missing",
             f"The model needs {asked} known for {limits.least_known:.0%} of 10 s; not so: {', '.join(unknown)}.",

@@ -14,6 +14,7 @@ from ecg.quality import Quality, assess
 from ecg.reading import Abstention, Choice, Declined, Explanation, Prediction
 from ecg.recording import Recording
 from models.card import Card
+from models.limits import OTHER_SOURCE
 
 
 @dataclass(frozen=True)
@@ -51,7 +52,8 @@ class Abstaining:
 class CardRouter:
     """Of the models whose cards cover a recording, takes the one that reads most of its leads, of equals the first.
 
-    Where none does, the first one's reason stands. What is covered must also pass every guard: docs/routing.md.
+    Where none does, the first one's reason stands, of those made for such a source, if any is. What is covered must
+    also pass every guard: docs/routing.md.
 
     Args:
         arms: name of the arm, as in its card, and its classifier; in the order of preference, at least one.
@@ -85,7 +87,8 @@ class CardRouter:
         declined = tuple(Declined(name, reason.code) for (name, _), reason in asked if reason is not None)
         covering = [arm for arm, reason in asked if reason is None]
         if not covering:
-            first = next(reason for reason in refusals if reason is not None)
+            reasons = [reason for reason in refusals if reason is not None]
+            first = next((reason for reason in reasons if reason.code not in OTHER_SOURCE), reasons[0])
             return Abstaining(first, Choice(first.reason, self.digest, declined=declined))
         name, classifier = max(covering, key=lambda arm: arm[1].reads(quality))  # of equals the first
         checks = tuple(found for guard in self.guards if (found := guard.check(windows, quality)) is not None)

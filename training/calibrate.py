@@ -17,8 +17,9 @@ from models.card import LEAST_POSITIVES
 from models.ensemble import Average, averaged
 from models.prepare import moved
 from training.calibration import best, log_loss, platt
-from training.corpus import Corpus, prepared
+from training.corpus import Corpus, Entry, prepared
 from training.labels import columns
+from training.masking import keep_some
 from training.run import Run
 from training.statistics import At, at_threshold, best_f1_threshold, threshold_at_sensitivity
 
@@ -103,13 +104,24 @@ def run_logits(run: Run, codes: Sequence[str], signals: NDArray[np.float32], shi
     return torch.cat(made)
 
 
+def offered(run: Run, corpus: Corpus, entries: Sequence[Entry], cache: Path) -> NDArray[np.float32]:
+    """Return recordings as the run's arm will meet them, prepared, float32 (n, leads, time)."""
+    recipe = run.recipe
+    signals = prepared(corpus, entries, recipe.preparation, cache)
+    if not recipe.any_leads:
+        return signals
+    rng = np.random.default_rng(recipe.seed)
+    return keep_some(torch.from_numpy(np.array(signals)), 1, recipe.preparation.leads, rng).numpy()
+
+
 def calibrate(runs: Sequence[Run], corpus: Corpus, cache: Path | None, shifts: Sequence[float]) -> Assembly:
     """Make a model of runs on their calibration fold, and keep it beside the first.
 
     What the mean is taken of, logits or probabilities, is what gives the lower log-loss there. A finding with fewer
     than 50 positives gets no threshold, and is left out. Where those that a human has validated hold 50, it is
     calibrated on them alone, and for the prevalence of the whole fold: the folds are alike in their labels, but 9 and
-    10 hold validated ones only (Wagner et al., Sci Data 7, 154 (2020)), which elsewhere are the more normal ones.
+    10 hold validated ones only (Wagner et al., Sci Data 7, 154 (2020)), which elsewhere are the more normal ones. An
+    arm for any leads is calibrated on what it will meet: each recording masked, as its seed draws it.
 
     Raises:
         ValueError: the runs do not go together, or the fold is empty.
@@ -120,10 +132,7 @@ def calibrate(runs: Sequence[Run], corpus: Corpus, cache: Path | None, shifts: S
     truth = corpus.targets(entries)[:, columns(codes)]
     enough = np.flatnonzero(truth.sum(axis=0) >= LEAST_POSITIVES)
     codes, truth = tuple(codes[at] for at in enough), truth[:, enough]
-    each = [
-        run_logits(run, codes, prepared(corpus, entries, run.recipe.preparation, cache or run.directory), shifts)
-        for run in runs
-    ]
+    each = [run_logits(run, codes, offered(run, corpus, entries, cache or run.directory), shifts) for run in runs]
     weights = [1 / len(runs)] * len(runs)
     ways = {way: averaged(each, weights, way).double().numpy() for way in AVERAGES}
     way = min(AVERAGES, key=lambda name: _loss(truth, ways[name])) if len(runs) > 1 else "logits"

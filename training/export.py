@@ -31,7 +31,8 @@ CITATION: Final = (
     "Goldberger et al., PhysioBank, PhysioToolkit, and PhysioNet, Circulation 101, e215 (2000)",
 )
 COMMAND: Final = "python -m training evaluate --corpus DIR --fold {fold}"
-ANY_LEADS: Final = "subset"  # the arm that reads whichever leads are there
+# A page shows most leads for a quarter of the time, less a label's width.
+PAGES: Final = {"least_known": 0.2, "fewest": 8, "digital": False, "digitised": True}
 
 
 def export(run: Path, corpus: Corpus, directory: Path) -> tuple[Path, list[Row]]:
@@ -95,7 +96,8 @@ def _card(runs: Sequence[Run], assembly: Assembly, members: list[dict[str, Any]]
         "not_for": NOT_FOR,
         "findings": [{**each, "threshold_rule": rule} for each in assembly.findings],
         "limits": {
-            "leads": () if recipe.arm == ANY_LEADS else recipe.preparation.leads,
+            "leads": () if recipe.any_leads else recipe.preparation.leads,
+            **(PAGES if recipe.arm == "image" else {}),
             "not_assessed": ["limb-lead reversal where leads are missing", "placement of the chest electrodes"],
         },
         "members": members,
@@ -119,8 +121,8 @@ def _card(runs: Sequence[Run], assembly: Assembly, members: list[dict[str, Any]]
 
 
 def _leads(recipe: Recipe) -> str:
-    if recipe.arm == ANY_LEADS:
-        return "(any of the 12 leads)"
+    if recipe.any_leads:
+        return "(any of the 12 leads)" if recipe.arm == "subset" else "(digitised)"
     leads = recipe.preparation.leads
     return "12-lead" if len(leads) == len(LEADS) else f"lead {' '.join(leads)}"
 

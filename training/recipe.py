@@ -4,7 +4,7 @@ import json
 import tomllib
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Final, Literal
 
 from ecg.canonical import SECONDS
 from models.architectures import NETS, Net
@@ -13,6 +13,8 @@ from models.nets.resnet1d import ResNet1dShape
 from models.nets.statespace1d import StateSpace1dShape
 from models.prepare import Preparation
 from training.labels import TARGETS, columns
+
+ANY_LEADS: Final = ("subset", "image")  # the arms that read whichever leads are there
 
 
 @dataclass(frozen=True)
@@ -100,6 +102,11 @@ class Recipe:
     def by_patients(self) -> bool:
         """Whether its folds are those of the patient split."""
         return self.split == "patients"
+
+    @property
+    def any_leads(self) -> bool:
+        """Whether its arm reads whichever leads are there."""
+        return self.arm in ANY_LEADS
 
     def on_folds(self, words: str) -> "Recipe":
         """Return the recipe with other folds, as '1-7:8' names them: for training, and, if said, for calibration.

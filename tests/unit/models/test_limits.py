@@ -103,6 +103,19 @@ def test_each_limit_is_the_cards_own_and_breaks_no_other(code: str, wider: dict[
     assert verdict(BROKEN[code], **wider) is None
 
 
+def test_a_model_of_pages_reads_pages_alone() -> None:
+    pages: dict[str, Any] = {"digital": False, "digitised": True}
+    found = verdict(WHOLE, **pages)
+    assert found is not None and found.code == "digital"
+    assert verdict(BROKEN["digitised"], **pages) is None
+
+
+@pytest.mark.parametrize(("fewest", "code"), [(8, None), (11, None), (12, "leads-missing")])
+def test_a_model_for_any_leads_asks_for_so_many(fewest: int, code: str | None) -> None:
+    found = verdict(without("V3"), leads=(), fewest=fewest)
+    assert (found and found.code) == code
+
+
 @pytest.mark.parametrize("lead", LEADS[6:])
 def test_no_chest_lead_may_be_missing(lead: str) -> None:
     found = verdict(without(lead))

@@ -75,7 +75,7 @@ def test_the_choice_names_every_model_there_was(tmp_path: Path) -> None:
 ARMS: dict[str, dict[str, object]] = {
     "12-lead": {},
     "12-lead-fast": {},
-    "image": {"digitised": True},
+    "image": {"leads": [], "least_known": 0.2, "fewest": 8, "digital": False, "digitised": True},
     "lead-ii": {"leads": ["II"]},
     "subset": {"leads": []},
 }

@@ -19,6 +19,7 @@ from safetensors.torch import load_file
 from models.prepare import Prepare
 from models.router import canned_ecg
 from tests.golden import corpus as golden
+from training.calibrate import offered
 from training.corpus import Corpus
 from training.crew import Crew
 from training.fit import Data, fit, load_data
@@ -221,6 +222,19 @@ def test_teachers_are_learned_beside_the_truth(
     np.testing.assert_allclose(said, torch.stack(moved).mean(dim=0), atol=0.05)  # bfloat16
     assert len(list(tmp_path.glob("taught-*.npy"))) == 1, "made once and kept"
     np.testing.assert_array_equal(load_data(corpus, taught, tmp_path).truth, truth)
+
+
+def test_an_arm_for_any_leads_is_calibrated_on_masked_recordings(
+    directory: Path, recipe: Recipe, data: Data, tmp_path: Path
+) -> None:
+    corpus = Corpus(directory / "corpus")
+    entries = corpus.fold(recipe.calibration_fold)
+    made = {}
+    for arm in ("12-lead", "subset"):
+        fit(data, replace(recipe, arm=arm, epochs=1), tmp_path / arm)
+        made[arm] = offered(open_run(tmp_path / arm), corpus, entries, tmp_path)
+    np.testing.assert_array_equal(made["12-lead"], data.watched)
+    assert ((made["subset"] == 0).mean(axis=(1, 2)) > (data.watched == 0).mean(axis=(1, 2))).all()
 
 
 def test_what_no_teacher_knows_keeps_its_truth(
