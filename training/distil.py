@@ -16,6 +16,7 @@ from tqdm import tqdm
 
 from models.prepare import moved
 from training.corpus import Corpus, Entry, prepared
+from training.precision import half
 from training.recipe import Recipe, Teacher
 from training.run import WEIGHTS, Run, open_run
 
@@ -70,7 +71,7 @@ def _probabilities(run: Run, signals: NDArray[np.float32], count: int, shifts: S
     network.load_state_dict(run.weights)
     steps = [round(seconds * run.recipe.preparation.fs) for seconds in shifts]
     made = np.zeros((len(signals), count), dtype=np.float32)
-    with torch.inference_mode(), torch.autocast("cpu", torch.bfloat16):
+    with torch.inference_mode(), half(torch.device("cpu")):
         for start in tqdm(range(0, len(signals), BATCH), desc=run.recipe.name, unit="batch", mininterval=2):
             part = torch.from_numpy(np.array(signals[start : start + BATCH]))
             for by in steps:

@@ -24,6 +24,7 @@ from training.digitisation import as_digitised
 from training.distil import softened
 from training.labels import columns
 from training.masking import keep_some
+from training.precision import half
 from training.recipe import Recipe
 from training.run import CHECKPOINT, LOG, WEIGHTS, keep_recipe, start_from
 from training.schedule import rate
@@ -171,7 +172,7 @@ def augmented(signal: Tensor, truth: Tensor, recipe: Recipe, rng: np.random.Gene
 
 
 def _step(network: nn.Module, optimiser: torch.optim.Optimizer, signal: Tensor, truth: Tensor) -> float:
-    with torch.autocast(signal.device.type, torch.bfloat16):
+    with half(signal.device):
         logits = network(signal)
     loss = functional.binary_cross_entropy_with_logits(logits.float(), truth)
     optimiser.zero_grad(set_to_none=True)
