@@ -18,6 +18,7 @@ from models.ensemble import Average, averaged
 from models.prepare import moved
 from training.calibration import best, log_loss, platt
 from training.corpus import Corpus, Entry, prepared
+from training.digitisation import as_digitised
 from training.labels import columns
 from training.masking import keep_some
 from training.run import Run
@@ -110,8 +111,11 @@ def offered(run: Run, corpus: Corpus, entries: Sequence[Entry], cache: Path) -> 
     signals = prepared(corpus, entries, recipe.preparation, cache)
     if not recipe.any_leads:
         return signals
-    rng = np.random.default_rng(recipe.seed)
-    return keep_some(torch.from_numpy(np.array(signals)), 1, recipe.preparation.leads, rng).numpy()
+    rng, leads = np.random.default_rng(recipe.seed), recipe.preparation.leads
+    whole = torch.from_numpy(np.array(signals))
+    if recipe.digitisation:
+        return as_digitised(whole, 1, recipe.preparation.fs, leads, rng).numpy()
+    return keep_some(whole, 1, leads, rng).numpy()
 
 
 def calibrate(runs: Sequence[Run], corpus: Corpus, cache: Path | None, shifts: Sequence[float]) -> Assembly:
@@ -121,7 +125,7 @@ def calibrate(runs: Sequence[Run], corpus: Corpus, cache: Path | None, shifts: S
     than 50 positives gets no threshold, and is left out. Where those that a human has validated hold 50, it is
     calibrated on them alone, and for the prevalence of the whole fold: the folds are alike in their labels, but 9 and
     10 hold validated ones only (Wagner et al., Sci Data 7, 154 (2020)), which elsewhere are the more normal ones. An
-    arm for any leads is calibrated on what it will meet: each recording masked, as its seed draws it.
+    arm for any leads is calibrated on what it will meet: each recording masked, or read off a page, as its seed draws it.
 
     Raises:
         ValueError: the runs do not go together, or the fold is empty.
