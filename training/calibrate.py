@@ -125,7 +125,7 @@ def calibrate(runs: Sequence[Run], corpus: Corpus, cache: Path | None, shifts: S
     than 50 positives gets no threshold, and is left out. Where those that a human has validated hold 50, it is
     calibrated on them alone, and for the prevalence of the whole fold: the folds are alike in their labels, but 9 and
     10 hold validated ones only (Wagner et al., Sci Data 7, 154 (2020)), which elsewhere are the more normal ones. An
-    arm for any leads is calibrated on what it will meet: each recording masked, or read off a page, as its seed draws it.
+    arm for any leads is calibrated on what it will meet: each recording masked, or as read off a page, by its seed.
 
     Raises:
         ValueError: the runs do not go together, or the fold is empty.
