@@ -1,0 +1,117 @@
+"""Which lead is where: a sheet's curves become strips, one a lead and column, by layout, labels and Einthoven."""
+
+from collections.abc import Sequence
+from typing import Final
+
+import numpy as np
+
+from adapters.scan.agreement import likeness, piece_grid
+from adapters.scan.columns import boundaries
+from adapters.scan.fit import Fit, fits, labels_of
+from adapters.scan.nouns import Curve, Scale, Sheet, Strip, Word
+from adapters.scan.plans import plans
+from adapters.scan.rows import Row, baseline, rows_of
+from ecg.errors import UnreadablePage
+from ecg.leads import INVERTED_AVR
+
+_SURELY: Final = 4.0  # labels in their places that settle a layout
+_HARDLY: Final = 1.5  # labels that settle it where Einthoven agrees well
+_WELL: Final = 0.25  # residual of leads that agree well
+_BADLY: Final = 0.5  # residual from which a trace was misread, or misnamed; 0.58 is chance
+_ALIKE: Final = 0.6  # likeness from which a rhythm strip surely is a lead
+_UNLIKE: Final = 0.0  # likeness below which it surely is not
+_USUAL_RHYTHMS: Final = ("II", "V1", "V5")
+_LONGEST: Final = 10.5  # s; columns that are longer in all cannot follow one another in 10 s, so they are simultaneous
+_LEAST_SECONDS: Final = 2.0
+
+
+def place(curves: Sequence[Curve], words: Sequence[Word], scale: Scale, sheet: Sheet) -> tuple[Strip, ...]:
+    """Return the strips of a sheet: every lead of its layout, column by column, then its rhythm strips.
+
+    Raises:
+        UnreadablePage: 'layout-unknown' where no layout surely fits, 'leads-disagree' where limb leads break
+            Einthoven's law, 'too-short' where there is less than 2 s of a lead.
+    """
+    rows = rows_of(curves)
+    fit = _chosen(rows, words)
+    edges = boundaries(rows, fit, sheet)
+    if (edges[-1] - edges[0]) / scale.mm_per_s < _LEAST_SECONDS:
+        raise UnreadablePage("too-short")
+    together = fit.rhythms == 0 and (edges[-1] - edges[0]) / scale.mm_per_s > _LONGEST
+    strips = []
+    for c, column in enumerate(fit.plan.columns):
+        begins_at = edges[c] if together else edges[0]
+        for r, lead in enumerate(column):
+            strips.append(_strip(rows[r], lead, (edges[c], edges[c + 1]), begins_at, scale, fit, (c, r)))
+    for r in range(fit.plan.rows, len(rows)):
+        name = _rhythm_name(rows, r, edges, fit)
+        if name is not None:
+            strips.append(_strip(rows[r], name, (edges[0], edges[-1]), edges[0], scale, fit, (-1, r)))
+    return tuple(strip for strip in strips if np.isfinite(strip.curve.y).any())
+
+
+def _chosen(rows: Sequence[Row], words: Sequence[Word]) -> Fit:
+    labels = labels_of(words)
+    found = [fit for plan in plans() for fit in fits(plan, rows, labels)]
+    if not found:
+        raise UnreadablePage("layout-unknown")
+    best = max(found, key=lambda fit: (fit.agreeing - 2 * fit.against, -np.nan_to_num(fit.worst, nan=1.0)))
+    if best.against * 3 > best.agreeing or not _settled(best):
+        raise UnreadablePage("layout-unknown")
+    if best.misnamed or best.worst > _BADLY:
+        raise UnreadablePage("leads-disagree")
+    return best
+
+
+def _settled(fit: Fit) -> bool:
+    if not fit.plan.columns:
+        return any(label.sure or label.lead == "II" for label in fit.named.values())
+    return fit.agreeing >= _SURELY or (fit.agreeing >= _HARDLY and fit.worst <= _WELL)
+
+
+def _rhythm_name(rows: Sequence[Row], r: int, edges: Sequence[float], fit: Fit) -> str | None:
+    """Return which lead a rhythm strip shows: as its label says unless its lead belies it, or as it looks."""
+    looks = {
+        lead: likeness(rows[row].height(x), rows[r].height(x))
+        for c, column in enumerate(fit.plan.columns)
+        for row, lead in enumerate(column)
+        if len(x := piece_grid(edges[c], edges[c + 1])) and lead != INVERTED_AVR
+    }
+    label = fit.named.get((-1, r))
+    if label is not None and not looks.get(label.lead, 1.0) < _UNLIKE:
+        return label.lead
+    usual = {lead: looks[lead] for lead in _USUAL_RHYTHMS if np.isfinite(looks.get(lead, np.nan))}
+    best = max(usual, key=lambda lead: usual[lead], default=None)
+    return best if best is not None and usual[best] >= _ALIKE else None
+
+
+def _strip(
+    row: Row,
+    lead: str,
+    span: tuple[float, float],
+    begins_at: float,
+    scale: Scale,
+    fit: Fit,
+    place: tuple[int, int],
+) -> Strip:
+    curve = row.curve
+    inside = (curve.x >= max(span[0], row.begin)) & (curve.x < min(span[1], row.end + 1e-9))
+    x, y = curve.x[inside], curve.y[inside].copy()
+    label = fit.named.get(place)
+    for other in fit.named.values():
+        y[_under(x, y, other.word)] = np.nan
+    zero = baseline(y)
+    if lead == INVERTED_AVR:
+        y = 2 * zero - y
+    first = float(x[0]) if len(x) else span[0]
+    piece = Curve(x, y, curve.surety[inside])
+    lead = "aVR" if lead == INVERTED_AVR else lead
+    return Strip(
+        lead, max(first - begins_at, 0.0) / scale.mm_per_s, piece, zero, "layout" if label is None else "print"
+    )
+
+
+def _under(x: np.ndarray, y: np.ndarray, word: Word) -> np.ndarray:
+    """Return where a curve runs within a label's box: its ink may be the label's."""
+    left, top, right, bottom = word.box
+    return (x >= left) & (x <= right) & (y >= top) & (y <= bottom)

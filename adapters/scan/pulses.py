@@ -1,0 +1,122 @@
+"""Calibration pulses in followed curves: a flat top between two upright flanks, 1 mV high."""
+
+from dataclasses import dataclass
+from typing import Final, Literal
+
+import numpy as np
+from numpy.typing import NDArray
+
+from adapters.scan.nouns import Curve
+
+# Millimetres. Pulses are 0.2 s long, or as little as 0.13 s, at 25 and 50 mm/s; no recorder's gain is below 2.5.
+_LENGTHS: Final = (2.2, 11.5)
+_LOWEST: Final = 2.2
+_FLAT: Final = 0.45  # how far a flat top or foot may stray from its median
+_FLANK: Final = 1.3  # within which a flank has fallen or risen
+_FOOT: Final = 1.0  # of the foot that is looked at
+_REACH: Final = 20.0  # from a row's end within which its pulse lies
+_EVEN: Final = 0.8  # by which a pulse's two flanks may differ
+
+
+@dataclass(frozen=True)
+class Pulse:
+    """One calibration pulse, in mm on the sheet.
+
+    Attributes:
+        left, right: where its top begins and ends.
+        height: of its top above its foot.
+        foot: the y of its foot.
+        whole: whether both its flanks are seen; else its row is cut off within it, and its length is not known.
+        at: which end of its row it stands at.
+    """
+
+    left: float
+    right: float
+    height: float
+    foot: float
+    whole: bool
+    at: Literal["start", "end"]
+
+
+def pulse_of(curve: Curve) -> Pulse | None:
+    """Return the pulse at a row's start, or else at its end; None where there is none."""
+    seen = np.isfinite(curve.y)
+    if int(seen.sum()) < 2:
+        return None
+    x, y = curve.x[seen], curve.y[seen]
+    for at, near in (("start", x < x[0] + _REACH), ("end", x > x[-1] - _REACH)):
+        pulse = _search(x[near], y[near], "start" if at == "start" else "end")
+        if pulse is not None:
+            return pulse
+    return None
+
+
+def _search(x: NDArray[np.float64], y: NDArray[np.float64], at: Literal["start", "end"]) -> Pulse | None:
+    for first, last in _levels(x, y):
+        if not _LENGTHS[0] <= x[last] - x[first] <= _LENGTHS[1] and not _cut_off(x, first, last, at):
+            continue
+        top = float(np.median(y[first : last + 1]))
+        left = _fall(x, y, first, top, -1)
+        right = _fall(x, y, last, top, +1)
+        pulse = _pulse(x, (first, last), top, left, right, at)
+        if pulse is not None:
+            return pulse
+    return None
+
+
+def _pulse(
+    x: NDArray[np.float64],
+    span: tuple[int, int],
+    top: float,
+    left: float | None,
+    right: float | None,
+    at: Literal["start", "end"],
+) -> Pulse | None:
+    first, last = span
+    if left is not None and right is not None:
+        if abs(left - right) > max(_EVEN, 0.08 * max(left, right)):
+            return None
+        height = (left + right) / 2
+        return Pulse(float(x[first]), float(x[last]), height, top + height, True, at)
+    inner = right if at == "start" else left
+    if inner is None or not _cut_off(x, first, last, at):
+        return None
+    return Pulse(float(x[first]), float(x[last]), inner, top + inner, False, at)
+
+
+def _cut_off(x: NDArray[np.float64], first: int, last: int, at: Literal["start", "end"]) -> bool:
+    """Whether a level begins with its row, or ends with it, and is 1 mm or more of a pulse."""
+    outer = first <= 2 if at == "start" else last >= len(x) - 3
+    return outer and 1.0 <= float(x[last] - x[first]) <= _LENGTHS[1]
+
+
+def _levels(x: NDArray[np.float64], y: NDArray[np.float64]) -> list[tuple[int, int]]:
+    """Return every stretch of 1 mm or more that stays level, as its first and last index."""
+    found: list[tuple[int, int]] = []
+    first = 0
+    while first < len(x) - 1:
+        low = high = y[first]
+        last = first
+        while last + 1 < len(x) and max(high, y[last + 1]) - min(low, y[last + 1]) <= 2 * _FLAT:
+            last += 1
+            low, high = min(low, y[last]), max(high, y[last])
+        if x[last] - x[first] >= 1.0:
+            found.append((first, last))
+            first = last + 1
+        else:
+            first += 1
+    return found
+
+
+def _fall(x: NDArray[np.float64], y: NDArray[np.float64], edge: int, top: float, way: int) -> float | None:
+    """Return by how many mm the curve falls from a top's edge to a level foot, or None if it does not."""
+    away = (x - x[edge]) * way
+    foot = (away > _FLANK) & (away <= _FLANK + _FOOT)
+    if int(foot.sum()) < 2:
+        # A row may begin or end with a foot that is shorter than this.
+        foot = (away > 0.3) & (away <= _FLANK + _FOOT) & (y - top > _LOWEST)
+        if int(foot.sum()) < 2:
+            return None
+    level = float(np.median(y[foot]))
+    steady = float(np.median(np.abs(y[foot] - level))) <= _FLAT
+    return level - top if steady and level - top >= _LOWEST else None

@@ -1,0 +1,95 @@
+"""Rows of traces as layouts see them: without their calibration pulses, from top to bottom."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import Final
+
+import numpy as np
+from numpy.typing import NDArray
+
+from adapters.scan.nouns import Curve
+from adapters.scan.pulses import Pulse, pulse_of
+
+_AFTER: Final = 1.3  # mm beside a pulse's top that are still its flank and foot
+_GAP: Final = 4.0  # mm within which a gap parts a pulse from its row
+_STEP: Final = 0.25  # mm between the points at which rows are compared
+_BIN: Final = 0.2  # mm; the baseline is looked for in bins of this height
+_LINE: Final = 0.5  # mm around the baseline that count as lying on it
+
+
+@dataclass(frozen=True, eq=False)
+class Row:
+    """One row of traces.
+
+    Attributes:
+        curve: as it was followed, its pulse with it.
+        begin, end: mm from the sheet's left edge, between which it shows leads.
+        base: the y of its middle, mm.
+    """
+
+    curve: Curve
+    begin: float
+    end: float
+    base: float
+
+    def at(self, x: NDArray[np.float64]) -> NDArray[np.float64]:
+        """Return the curve's y at places x, NaN where there is none."""
+        return np.interp(x, self.curve.x, self.curve.y, left=np.nan, right=np.nan)
+
+    def height(self, x: NDArray[np.float64]) -> NDArray[np.float64]:
+        """Return how high it stands above its baseline at places x, mm, NaN where it is not seen."""
+        y = self.at(x)
+        return baseline(y) - y
+
+
+def rows_of(curves: Iterable[Curve]) -> tuple[Row, ...]:
+    """Return the rows of a sheet from top to bottom."""
+    rows = (_row(curve) for curve in curves if np.isfinite(curve.y).sum() > 1)
+    return tuple(sorted(rows, key=lambda row: row.base))
+
+
+def grid(begin: float, end: float) -> NDArray[np.float64]:
+    """Return the places between two at which rows are compared."""
+    return np.arange(begin, end, _STEP)
+
+
+def baseline(y: NDArray[np.float64]) -> float:
+    """Return the y where a trace lies most of the time: the level between its beats. NaN where nothing is seen."""
+    seen = y[np.isfinite(y)]
+    if not len(seen):
+        return float("nan")
+    low, high = np.percentile(seen, [2, 98])
+    edges = np.arange(low - _BIN, high + 2 * _BIN, _BIN)
+    counts, _ = np.histogram(seen, edges)
+    smooth = np.convolve(counts, [1, 2, 3, 2, 1], mode="same")
+    peak = float(edges[int(np.argmax(smooth))]) + _BIN / 2
+    return float(np.median(seen[np.abs(seen - peak) <= _LINE]))
+
+
+def _row(curve: Curve) -> Row:
+    seen = np.flatnonzero(np.isfinite(curve.y))
+    begin, end = float(curve.x[seen[0]]), float(curve.x[seen[-1]])
+    pulse = pulse_of(curve)
+    if pulse is not None and pulse.at == "start":
+        begin = _parted(curve, pulse.right, +1)
+    elif pulse is not None:
+        end = _parted(curve, pulse.left, -1)
+    return Row(curve, begin, end, _middle(curve, begin, end, pulse))
+
+
+def _parted(curve: Curve, edge: float, way: int) -> float:
+    """Return where a row begins beside its pulse: beyond the gap between them, or just beyond its foot."""
+    away = (curve.x - edge) * way
+    blank = (away > 0) & (away <= _GAP) & ~np.isfinite(curve.y)
+    start = float(away[blank].max()) if blank.any() else _AFTER
+    beyond = (away >= max(start, 0.5)) & np.isfinite(curve.y)
+    if not beyond.any():
+        return edge
+    return edge + way * float(away[beyond].min())
+
+
+def _middle(curve: Curve, begin: float, end: float, pulse: Pulse | None) -> float:
+    shown = curve.y[(curve.x >= begin) & (curve.x <= end)]
+    if np.isfinite(shown).any():
+        return float(np.nanmedian(shown))
+    return pulse.foot if pulse is not None else float(np.nanmedian(curve.y))

@@ -1,0 +1,157 @@
+"""Which lead is where: layouts, labels, Einthoven, and refusals."""
+
+import dataclasses
+
+import numpy as np
+import pytest
+
+from adapters.scan.layout import place
+from adapters.scan.nouns import Curve, Scale, Strip, Word
+from adapters.scan.plans import plans
+from ecg.errors import UnreadablePage
+from ecg.leads import LEADS
+from tests.unit.adapters.scan.drawn import COLUMNS_3X4, Printer, leads_at, sheet
+
+SIX_BY_TWO = (LEADS[:6], LEADS[6:])
+FOUR_BY_THREE = (LEADS[:4], LEADS[4:8], LEADS[8:])
+CABRERA = (("aVL", "I", "-aVR"), ("II", "aVF", "III"), *COLUMNS_3X4[2:])
+CABRERA_6X2 = (("aVL", "I", "-aVR", "II", "aVF", "III"), LEADS[6:])
+PRINTERS = {
+    "3x4": Printer(rhythms=()),
+    "3x4+1": Printer(),
+    "3x4+1, pulse at the end": Printer(pulse="end"),
+    "3x4+1, no pulse": Printer(pulse=""),
+    "3x4+2": Printer(rhythms=("V1", "II")),
+    "3x4+3": Printer(rhythms=("V1", "II", "V5")),
+    "3x4+1, gaps": Printer(gap=1.2),
+    "3x4+1, 50 mm/s": Printer(speed=50),
+    "6x2": Printer(columns=SIX_BY_TWO, rhythms=(), seconds=5, spacing=22),
+    "6x2+1": Printer(columns=SIX_BY_TWO, rhythms=("II",), seconds=5, spacing=22),
+    "12x1": Printer(columns=(LEADS,), rhythms=(), seconds=10, spacing=16),
+    "4x3": Printer(columns=FOUR_BY_THREE, rhythms=(), seconds=3.3),
+    "3x4 Cabrera": Printer(columns=CABRERA, rhythms=("II",)),
+    "6x2 Cabrera": Printer(columns=CABRERA_6X2, rhythms=(), seconds=5, spacing=22),
+    "12x1 Cabrera": Printer(columns=((*CABRERA_6X2[0], *LEADS[6:]),), rhythms=(), seconds=10, spacing=16),
+}
+
+
+def scale_of(printer: Printer) -> Scale:
+    return Scale(printer.speed, printer.gain, printer.chest_gain or printer.gain, "pulse", "pulse")
+
+
+def placed(printer: Printer, words: tuple[Word, ...] | None = None) -> tuple[Strip, ...]:
+    return place(printer.curves(), printer.words() if words is None else words, scale_of(printer), sheet())
+
+
+def worst_difference(strips: tuple[Strip, ...], printer: Printer) -> float:
+    """In mV, by the best of shifts up to 30 ms, but for 1.5 mm at both ends of a strip where flanks of others lie."""
+    worst = 0.0
+    for strip in strips:
+        seconds = strip.begins + (strip.curve.x - strip.curve.x[0]) / printer.speed
+        inner = (strip.curve.x > strip.curve.x[0] + 1.5) & (strip.curve.x < strip.curve.x[-1] - 1.5)
+        got = (strip.zero - strip.curve.y) / printer.gain
+        inner &= np.isfinite(got)
+        differences = [
+            np.abs(got - leads_at(seconds + shift)[strip.lead])[inner] for shift in np.arange(-15, 16) * 0.002
+        ]
+        worst = max(worst, min(float(np.percentile(difference, 95)) for difference in differences))
+    return worst
+
+
+@pytest.mark.parametrize("name", PRINTERS)
+def test_every_layout_gives_its_leads_in_time_and_height(name: str) -> None:
+    printer = PRINTERS[name]
+    strips = placed(printer)
+    leads = [strip.lead for strip in strips]
+    assert sorted(leads) == sorted([*LEADS, *printer.rhythms])
+    assert worst_difference(strips, printer) < 0.1
+    begins = {strip.lead: strip.begins for strip in strips[:12]}
+    for number, column in enumerate(printer.columns):
+        for lead in column:
+            assert begins[lead.removeprefix("-")] == pytest.approx(number * printer.seconds, abs=0.05)
+
+
+@pytest.mark.parametrize(("name", "seconds"), [("3x4+1", 2.5), ("6x2", 5.0)])
+def test_a_trace_away_from_labels_is_whole(name: str, seconds: float) -> None:
+    for strip in placed(PRINTERS[name]):
+        assert np.isfinite(strip.curve.y).mean() > 0.98
+        assert len(strip.curve.x) * 0.2 / 25 == pytest.approx(10.0 if len(strip.curve.x) > 1000 else seconds, abs=0.05)
+
+
+def test_few_labels_suffice_where_einthoven_agrees() -> None:
+    printer = Printer()
+    words = tuple(word for word in printer.words() if word.text in ("aVR", "V4"))
+    strips = placed(printer, words)
+    assert [strip.lead for strip in strips] == [lead for column in COLUMNS_3X4 for lead in column] + ["II"]
+    assert {strip.lead for strip in strips if strip.named_by == "print"} == {"aVR", "V4"}
+
+
+def test_without_labels_it_is_refused() -> None:
+    with pytest.raises(UnreadablePage, match="told from each other"):
+        placed(Printer(labels=False, rhythms=()))
+
+
+def test_labels_that_contradict_every_layout_are_refused() -> None:
+    names = {"V1": "V4R", "V2": "V8", "V3": "V9", "aVR": "V3", "aVL": "V1", "V5": "V7"}
+    words = tuple(dataclasses.replace(w, text=names.get(w.text, w.text)) for w in Printer().words())
+    with pytest.raises(UnreadablePage, match="told from each other"):
+        placed(Printer(), words)
+
+
+def test_rows_in_an_order_that_breaks_einthoven_are_refused() -> None:
+    printer = Printer()
+    first, second, third, rhythm = printer.curves()
+    moved = [Curve(c.x, c.y + dy, c.surety) for c, dy in ((second, -30.0), (third, -30.0), (first, 60.0))]
+    with pytest.raises(UnreadablePage, match="do not add up"):
+        place([*moved, rhythm], printer.words(), scale_of(printer), sheet())
+
+
+def test_two_rows_are_no_layout() -> None:
+    printer = Printer()
+    with pytest.raises(UnreadablePage, match="told from each other"):
+        place(printer.curves()[:2], printer.words(), scale_of(printer), sheet())
+
+
+def test_a_single_strip_is_named_by_its_label_alone() -> None:
+    printer = Printer(columns=(), rhythms=("II",), seconds=10)
+    assert [(strip.lead, strip.begins) for strip in placed(printer)] == [("II", 0.0)]
+    with pytest.raises(UnreadablePage, match="told from each other"):
+        placed(printer, ())
+
+
+def test_a_rhythm_strip_without_label_is_named_by_its_likeness() -> None:
+    printer = Printer(rhythms=("V1", "II", "V5"))
+    words = tuple(word for word in printer.words() if word.box[1] < 20 + 2.5 * printer.spacing)
+    strips = placed(printer, words)
+    assert [strip.lead for strip in strips[12:]] == ["V1", "II", "V5"]
+    assert {strip.named_by for strip in strips[12:]} == {"layout"}
+
+
+def test_long_columns_without_a_rhythm_strip_show_the_same_time() -> None:
+    printer = Printer(columns=SIX_BY_TWO, rhythms=(), seconds=10, spacing=22, together=True)
+    strips = placed(printer)
+    assert max(strip.begins for strip in strips) < 0.05
+    assert worst_difference(strips, printer) < 0.08
+
+
+def test_ink_of_a_label_is_no_trace() -> None:
+    printer = Printer()
+    words = tuple(dataclasses.replace(w, box=(w.box[0], w.box[1] + 8, w.box[2], w.box[3] + 8)) for w in printer.words())
+    strips = placed(printer, words)
+    avr = next(strip for strip in strips if strip.lead == "aVR")
+    under = (avr.curve.x > printer.begin + 62.5 + 1.6) & (avr.curve.x < printer.begin + 62.5 + 4)
+    assert np.isnan(avr.curve.y[under]).any()
+
+
+def test_less_than_two_seconds_is_too_short() -> None:
+    printer = Printer(seconds=0.45)
+    with pytest.raises(UnreadablePage):
+        placed(printer)
+
+
+def test_every_layout_on_file_is_valid_and_named_once() -> None:
+    names = [plan.name for plan in plans()]
+    assert len(names) == len(set(names)) >= 8
+    for plan in plans():
+        if plan.columns:
+            assert sorted(lead.removeprefix("-") for column in plan.columns for lead in column) == sorted(LEADS)

@@ -1,0 +1,66 @@
+"""The scale of a sheet: pulses, print, and what is assumed. None is silently wrong."""
+
+import pytest
+
+from adapters.scan.nouns import Scale
+from adapters.scan.scale import measure_scale
+from ecg.errors import UnreadablePage
+from ecg.leads import LEADS
+from tests.unit.adapters.scan.drawn import Printer, sheet, word
+
+
+def measured(printer: Printer, *texts: str) -> Scale:
+    words = [*printer.words(), *(word(text, 20, 190 + 5 * n) for n, text in enumerate(texts))]
+    return measure_scale(printer.curves(), words, sheet())
+
+
+@pytest.mark.parametrize("gain", [2.5, 5.0, 10.0, 20.0])
+@pytest.mark.parametrize("speed", [25.0, 50.0])
+@pytest.mark.parametrize("pulse", ["start", "end"])
+def test_pulses_tell_gain_and_speed(gain: float, speed: float, pulse: str) -> None:
+    scale = measured(Printer(gain=gain, speed=speed, pulse=pulse, spacing=45))
+    assert (scale.mm_per_mv, scale.mm_per_s) == (gain, speed)
+    assert (scale.gain_from, scale.speed_from) == ("pulse", "pulse")
+
+
+@pytest.mark.parametrize(("gain", "speed"), [(5.0, 25.0), (20.0, 50.0), (10.0, 50.0)])
+def test_print_tells_them_where_there_is_no_pulse(gain: float, speed: float) -> None:
+    scale = measured(Printer(gain=gain, speed=speed, pulse=""), f"{speed:g}mm/s {gain:g}mm/mV")
+    assert (scale.mm_per_mv, scale.mm_per_s) == (gain, speed)
+    assert (scale.gain_from, scale.speed_from, scale.assumed) == ("print", "print", False)
+
+
+@pytest.mark.parametrize("gain", [5.0, 20.0])
+def test_with_neither_the_scale_is_assumed_and_said_to_be(gain: float) -> None:
+    scale = measured(Printer(gain=gain, pulse=""))
+    assert (scale.gain_from, scale.speed_from, scale.assumed) == ("assumed", "assumed", True)
+
+
+def test_print_that_pulses_belie_is_refused() -> None:
+    with pytest.raises(UnreadablePage, match="different things"):
+        measured(Printer(gain=5), "25mm/s 10mm/mV")
+    with pytest.raises(UnreadablePage, match="different things"):
+        measured(Printer(speed=50), "25mm/s 10mm/mV")
+
+
+def test_two_gains_in_print_without_saying_whose_are_refused() -> None:
+    with pytest.raises(UnreadablePage, match="different things"):
+        measured(Printer(pulse=""), "25mm/s 10mm/mV 5mm/mV")
+
+
+def test_chest_leads_have_the_gain_that_print_gives_them() -> None:
+    scale = measured(Printer(chest_gain=5), "25 mm/sec Limb: 10 mm/mV Chest: 5 mm/mV")
+    assert (scale.mm_per_mv, scale.chest_mm_per_mv, scale.gain_from) == (10, 5, "pulse")
+    scale = measured(Printer(chest_gain=5, pulse=""), "25 mm/sec Limb: 10 mm/mV Chest: 5 mm/mV")
+    assert (scale.mm_per_mv, scale.chest_mm_per_mv, scale.gain_from) == (10, 5, "print")
+
+
+def test_chest_leads_below_have_the_gain_of_their_pulses() -> None:
+    printer = Printer(columns=(LEADS,), rhythms=(), seconds=10, chest_gain=5, spacing=14)
+    scale = measured(printer)
+    assert (scale.mm_per_mv, scale.chest_mm_per_mv, scale.gain_from) == (10, 5, "pulse")
+
+
+def test_a_pulse_that_may_be_of_either_speed_tells_none() -> None:
+    scale = measured(Printer(pulse_seconds=0.3))
+    assert (scale.mm_per_mv, scale.gain_from, scale.speed_from) == (10, "pulse", "assumed")
