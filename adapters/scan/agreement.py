@@ -21,7 +21,7 @@ _LEAST: Final = 20  # points that two pieces must share
 def limb_coefficients(lead: str) -> NDArray[np.float64] | None:
     """Return a lead as a combination of I and II, or None for a chest lead."""
     if lead == INVERTED_AVR:
-        return -LIMB_FROM_I_II[LIMB_LEADS.index("aVR")]
+        return -np.asarray(LIMB_FROM_I_II[LIMB_LEADS.index("aVR")], dtype=np.float64)
     if lead not in LIMB_LEADS:
         return None
     return np.asarray(LIMB_FROM_I_II[LIMB_LEADS.index(lead)], dtype=np.float64)

@@ -1,13 +1,15 @@
 """Which lead is where: a sheet's curves become strips, one a lead and column, by layout, labels and Einthoven."""
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import Final
 
 import numpy as np
+from numpy.typing import NDArray
 
 from adapters.scan.agreement import likeness, piece_grid
 from adapters.scan.columns import boundaries
-from adapters.scan.fit import Fit, fits, labels_of
+from adapters.scan.fit import Fit, Label, fits, labels_of
 from adapters.scan.nouns import Curve, Scale, Sheet, Strip, Word
 from adapters.scan.plans import plans
 from adapters.scan.rows import Row, baseline, rows_of
@@ -25,6 +27,17 @@ _LONGEST: Final = 10.5  # s; columns that are longer in all cannot follow one an
 _LEAST_SECONDS: Final = 2.0
 
 
+@dataclass(frozen=True, eq=False)
+class _Piece:
+    """A lead's piece of a row: between which places, since which place its time counts, and the label it bears."""
+
+    row: Row
+    lead: str
+    span: tuple[float, float]
+    since: float
+    label: Label | None
+
+
 def place(curves: Sequence[Curve], words: Sequence[Word], scale: Scale, sheet: Sheet) -> tuple[Strip, ...]:
     """Return the strips of a sheet: every lead of its layout, column by column, then its rhythm strips.
 
@@ -38,16 +51,21 @@ def place(curves: Sequence[Curve], words: Sequence[Word], scale: Scale, sheet: S
     if (edges[-1] - edges[0]) / scale.mm_per_s < _LEAST_SECONDS:
         raise UnreadablePage("too-short")
     together = fit.rhythms == 0 and (edges[-1] - edges[0]) / scale.mm_per_s > _LONGEST
-    strips = []
+    strips = [_strip(piece, scale, fit) for piece in _pieces(rows, fit, edges, together)]
+    return tuple(strip for strip in strips if np.isfinite(strip.curve.y).any())
+
+
+def _pieces(rows: Sequence[Row], fit: Fit, edges: Sequence[float], together: bool) -> list[_Piece]:
+    pieces = []
     for c, column in enumerate(fit.plan.columns):
-        begins_at = edges[c] if together else edges[0]
+        since = edges[c] if together else edges[0]
         for r, lead in enumerate(column):
-            strips.append(_strip(rows[r], lead, (edges[c], edges[c + 1]), begins_at, scale, fit, (c, r)))
+            pieces.append(_Piece(rows[r], lead, (edges[c], edges[c + 1]), since, fit.named.get((c, r))))
     for r in range(fit.plan.rows, len(rows)):
         name = _rhythm_name(rows, r, edges, fit)
         if name is not None:
-            strips.append(_strip(rows[r], name, (edges[0], edges[-1]), edges[0], scale, fit, (-1, r)))
-    return tuple(strip for strip in strips if np.isfinite(strip.curve.y).any())
+            pieces.append(_Piece(rows[r], name, (edges[0], edges[-1]), edges[0], fit.named.get((-1, r))))
+    return pieces
 
 
 def _chosen(rows: Sequence[Row], words: Sequence[Word]) -> Fit:
@@ -85,33 +103,23 @@ def _rhythm_name(rows: Sequence[Row], r: int, edges: Sequence[float], fit: Fit) 
     return best if best is not None and usual[best] >= _ALIKE else None
 
 
-def _strip(
-    row: Row,
-    lead: str,
-    span: tuple[float, float],
-    begins_at: float,
-    scale: Scale,
-    fit: Fit,
-    place: tuple[int, int],
-) -> Strip:
-    curve = row.curve
-    inside = (curve.x >= max(span[0], row.begin)) & (curve.x < min(span[1], row.end + 1e-9))
+def _strip(piece: _Piece, scale: Scale, fit: Fit) -> Strip:
+    row, curve = piece.row, piece.row.curve
+    left, right = max(piece.span[0], row.begin), min(piece.span[1], row.end)
+    inside = (curve.x >= left) & (curve.x <= right) if right == row.end else (curve.x >= left) & (curve.x < right)
     x, y = curve.x[inside], curve.y[inside].copy()
-    label = fit.named.get(place)
-    for other in fit.named.values():
-        y[_under(x, y, other.word)] = np.nan
+    for label in fit.named.values():
+        y[_under(x, y, label.word)] = np.nan
     zero = baseline(y)
+    lead = piece.lead
     if lead == INVERTED_AVR:
-        y = 2 * zero - y
-    first = float(x[0]) if len(x) else span[0]
-    piece = Curve(x, y, curve.surety[inside])
-    lead = "aVR" if lead == INVERTED_AVR else lead
-    return Strip(
-        lead, max(first - begins_at, 0.0) / scale.mm_per_s, piece, zero, "layout" if label is None else "print"
-    )
+        y, lead = 2 * zero - y, "aVR"
+    first = float(x[0]) if len(x) else left
+    begins = max(first - piece.since, 0.0) / scale.mm_per_s
+    return Strip(lead, begins, Curve(x, y, curve.surety[inside]), zero, "layout" if piece.label is None else "print")
 
 
-def _under(x: np.ndarray, y: np.ndarray, word: Word) -> np.ndarray:
+def _under(x: NDArray[np.float64], y: NDArray[np.float64], word: Word) -> NDArray[np.bool_]:
     """Return where a curve runs within a label's box: its ink may be the label's."""
     left, top, right, bottom = word.box
-    return (x >= left) & (x <= right) & (y >= top) & (y <= bottom)
+    return np.asarray((x >= left) & (x <= right) & (y >= top) & (y <= bottom))

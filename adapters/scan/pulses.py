@@ -56,9 +56,8 @@ def _search(x: NDArray[np.float64], y: NDArray[np.float64], at: Literal["start",
         if not _LENGTHS[0] <= x[last] - x[first] <= _LENGTHS[1] and not _cut_off(x, first, last, at):
             continue
         top = float(np.median(y[first : last + 1]))
-        left = _fall(x, y, first, top, -1)
-        right = _fall(x, y, last, top, +1)
-        pulse = _pulse(x, (first, last), top, left, right, at)
+        falls = _fall(x, y, first, top, -1), _fall(x, y, last, top, +1)
+        pulse = _pulse(x, (first, last), top, falls, at)
         if pulse is not None:
             return pulse
     return None
@@ -68,11 +67,10 @@ def _pulse(
     x: NDArray[np.float64],
     span: tuple[int, int],
     top: float,
-    left: float | None,
-    right: float | None,
+    falls: tuple[float | None, float | None],
     at: Literal["start", "end"],
 ) -> Pulse | None:
-    first, last = span
+    (first, last), (left, right) = span, falls
     if left is not None and right is not None:
         if abs(left - right) > max(_EVEN, 0.08 * max(left, right)):
             return None
