@@ -1,4 +1,4 @@
-"""The training commands: prepare, fit, calibrate, export, evaluate, predict, ablate, quality, explain."""
+"""The training commands: prepare, fit, calibrate, export, evaluate, predict, ablate, quality, explain, synthesise."""
 
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -168,6 +168,18 @@ def explain(asked: options.Explain) -> None:
     typer.echo("\n".join(tables))
     if asked.to is not None:
         explanation_tables.write(tables, asked.to)
+
+
+@command(app, options.Synthesise)
+def synthesise(asked: options.Synthesise) -> None:
+    from training.corpus import Corpus
+    from training.synthesise.write import chosen
+    from training.synthesise.write import synthesise as run
+
+    corpus = Corpus(asked.corpus)
+    entries = chosen(corpus, asked.folds, asked.count, asked.seed)
+    run(corpus, entries, asked.out, seed=asked.seed, quality=asked.quality, unseen=asked.unseen)
+    typer.echo(f"{len(entries)} pages: {asked.out}")
 
 
 def _cards(weights: Path, corpus: "Corpus") -> list[Path]:

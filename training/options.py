@@ -165,6 +165,21 @@ class Gate:
     folds: Annotated[list[int], typer.Option("--fold", help="Which of PTB-XL's folds; may be given several times.")]
 
 
+@dataclass(frozen=True)
+class Synthesise:
+    """Draw recordings on pages of many looks, wear them, keep the truth beside them. A seed draws the same again."""
+
+    corpus: Corpus
+    out: Annotated[Path, typer.Option("--out", help="Where pages, truth (.npy) and styles (.json) are written.")]
+    count: Annotated[int, typer.Option("--count", min=1, help="How many pages.")] = 100
+    seed: Annotated[int, typer.Option("--seed", help="Of recordings, styles and wear.")] = 1
+    folds: Annotated[
+        list[int], typer.Option("--fold", help="Of which PTB-XL fold the recordings are; again for more.")
+    ] = field(default_factory=lambda: [1, 2, 3, 4, 5, 6, 7, 8])
+    quality: Annotated[str, typer.Option("--quality", help="clean, scan or photo.")] = "scan"
+    unseen: Annotated[bool, typer.Option("--unseen", help="Papers, inks and fonts that nothing was tuned on.")] = False
+
+
 @contextmanager
 def errors_told() -> Iterator[None]:
     """Turn what a user can mend into a line that says so."""

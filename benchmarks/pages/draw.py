@@ -13,7 +13,7 @@ import pypdfium2
 
 from benchmarks.ludb import LUDB, load
 from benchmarks.pages.settings import FS, Setting, job, printed, setting
-from benchmarks.pages.wear import MASTER_DPI, photographed_page, scanned_page
+from training.synthesise.capture import PAGE_DPI, photograph, scan
 from training.synthesise.wear import Pixels, jpeg, png
 
 ROOT: Final = Path(__file__).parents[2]
@@ -66,9 +66,9 @@ def _finish(page: Setting, out: Path, rng: np.random.Generator) -> None:
     clean = rendered(vector, page.dpi)
     as_jpeg = page.kind == "jpg"
     (out / "clean" / f"{page.name}.{page.kind}").write_bytes(jpeg(clean, CLEAN_JPEG) if as_jpeg else png(clean))
-    master = rendered(vector, MASTER_DPI)
-    (out / "scan" / f"{page.name}.jpg").write_bytes(scanned_page(master, rng))
-    (out / "photo" / f"{page.name}.jpg").write_bytes(photographed_page(master, rng))
+    master = rendered(vector, PAGE_DPI)
+    (out / "scan" / f"{page.name}.jpg").write_bytes(scan(master, rng))
+    (out / "photo" / f"{page.name}.jpg").write_bytes(photograph(master, rng))
     told = json.dumps(asdict(page), indent=1)
     (out / "truth" / f"{page.name}.json").write_text(told, encoding="utf-8")
     np.save(out / "truth" / f"{page.name}.npy", printed(page, np.load(_drawn(page, out))))

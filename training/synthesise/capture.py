@@ -1,4 +1,4 @@
-"""Wears pages that others drew: as an office scanner gives them, and as a telephone does."""
+"""How a page becomes a file: by an office scanner, or by a telephone."""
 
 from typing import Final
 
@@ -17,20 +17,20 @@ from training.synthesise.wear import (
     shadowed,
 )
 
-MASTER_DPI: Final = 300
+PAGE_DPI: Final = 300  # of what is captured
 PHOTOGRAPH: Final = (4000, 3000)  # 12 MP
 MOST_TILT: Final = 12.0  # degrees each way, so that both together stay below 15 or so in most pictures
 
 
-def scanned_page(page: Pixels, rng: np.random.Generator) -> bytes:
-    """Scan a page of MASTER_DPI: up to 2 degrees askew, 150 to 300 dpi, blur, noise, JPEG of 75 to 90."""
+def scan(page: Pixels, rng: np.random.Generator) -> bytes:
+    """Scan a page of PAGE_DPI: up to 2 degrees askew, 150 to 300 dpi, blur, noise, JPEG of 75 to 90."""
     page = rotated(page, rng.uniform(-2, 2))
-    page = resized(page, rng.uniform(150, 300) / MASTER_DPI)
+    page = resized(page, rng.uniform(150, 300) / PAGE_DPI)
     page = noisy(blurred(page, rng.uniform(0.2, 0.9)), rng.uniform(1, 6), rng)
     return jpeg(page, int(rng.integers(75, 91)))
 
 
-def photographed_page(page: Pixels, rng: np.random.Generator) -> bytes:
+def photograph(page: Pixels, rng: np.random.Generator) -> bytes:
     """Photograph a page: tilted, turned, unevenly lit, mostly with a shadow, a little out of focus, JPEG."""
     size = PHOTOGRAPH if page.shape[1] >= page.shape[0] else PHOTOGRAPH[::-1]
     tilt = rng.uniform(-MOST_TILT, MOST_TILT, 2)
