@@ -1,29 +1,54 @@
-"""`python -m benchmarks.pages draw|measure|all`: pages by other programs, and how well the scan door reads them."""
+"""`python -m benchmarks.pages draw|measure|all|survive`: how well the scan door reads pages that are known."""
 
 import argparse
 from pathlib import Path
 
 from benchmarks.pages.draw import KINDS, draw
-from benchmarks.pages.measure import measured, table, write
+from benchmarks.pages.measure import PageFigure, measured, table, write
+from benchmarks.pages.survive import Survived, survived, told
+from training.corpus import Corpus
+
+WEIGHTS = Path("models/weights")
 
 
 def main() -> None:
     """Do what is asked."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("what", choices=["draw", "measure", "all"])
+    parser.add_argument("what", choices=["draw", "measure", "all", "survive"])
     parser.add_argument("--out", type=Path, default=Path("out/pages"), help="where the pages lie")
-    parser.add_argument("--count", type=int, default=200, help="how many pages")
+    parser.add_argument("--count", type=int, help="how many pages: of each kind 200, of the corpus 600, if not said")
     parser.add_argument("--seed", type=int, default=7)
     parser.add_argument("--kind", nargs="*", choices=KINDS, default=KINDS)
+    parser.add_argument("--corpus", type=Path, help="PTB-XL in its official layout, to survive")
+    parser.add_argument("--image", type=Path, default=WEIGHTS / "image.json", help="the image arm's card")
+    parser.add_argument("--digital", type=Path, default=WEIGHTS / "twelve-lead.json", help="the 12-lead arm's card")
+    parser.add_argument("--strip", type=Path, help="the card of the paper's lead II arm, to score its ten steps")
     asked = parser.parse_args()
+    if asked.what == "survive":
+        print(_survive(asked))
+        return
     if asked.what != "measure":
-        draw(asked.out, asked.count, asked.seed)
+        draw(asked.out, asked.count or 200, asked.seed)
     if asked.what != "draw":
-        pages = []
-        for each in measured(asked.out, asked.kind, asked.count):
-            pages.append(each)
-            write(pages, asked.out / "pages.csv")
-        print(table(pages))
+        print(table(_measured(asked)))
+
+
+def _measured(asked: argparse.Namespace) -> list[PageFigure]:
+    pages: list[PageFigure] = []
+    for each in measured(asked.out, asked.kind, asked.count):
+        pages.append(each)
+        write(pages, asked.out / "pages.csv")
+    return pages
+
+
+def _survive(asked: argparse.Namespace) -> str:
+    corpus = Corpus(asked.corpus)
+    pages: list[Survived] = []
+    for each in survived(corpus, asked.out / "survive", asked.count or 600, asked.seed):
+        pages.append(each)
+        if len(pages) % 20 == 0:
+            print(f"{len(pages)} pages", flush=True)
+    return told(corpus, pages, asked.image, asked.digital, asked.strip)
 
 
 if __name__ == "__main__":

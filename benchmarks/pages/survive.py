@@ -1,0 +1,115 @@
+"""Whether a diagnosis survives paper: recordings printed by our own generator in unseen styles, scanned, read, scored.
+
+It also gives the signal to noise of these pages: a smoke test, since our own code drew them. What was read is kept, so
+that a run goes on where it stopped.
+"""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Final
+
+import numpy as np
+from numpy.typing import NDArray
+
+from adapters.scan.nouns import Picture
+from adapters.scan.pictures import page as page_of
+from adapters.scan.ten_steps import ten_steps
+from benchmarks.pages.door import ReadPage, read_page
+from benchmarks.pages.settings import FS
+from benchmarks.pages.snr import figures
+from ecg.canonical import CanonicalEcg, canonicalise
+from ecg.leads import LEADS
+from ecg.recording import Waveform
+from models.network import NetworkClassifier, load
+from training.compare import by_label
+from training.corpus import Corpus, Entry
+from training.labels import TARGETS
+from training.statistics import auc_interval
+from training.synthesise.write import chosen, one_page
+
+FOLD: Final = 9
+LABEL: Final = "MI-or-STTC"
+QUALITY: Final = "scan"
+PAPERS: Final = {"image CNN of the paper, as published": 0.808}
+
+
+@dataclass(frozen=True, eq=False)
+class Survived:
+    """What became of one recording: what was read, float32 (12, samples), or why not; and the ten steps' strip."""
+
+    entry: Entry
+    found: NDArray[np.float32] | None = field(repr=False)
+    reason: str
+    snr: float
+    strip: NDArray[np.float32] = field(repr=False)
+
+    def window(self) -> CanonicalEcg | None:
+        """Return what was read as a network gets it; None where it was refused."""
+        return None if self.found is None else canonicalise(Waveform(self.found, LEADS, FS))[0]
+
+    def strip_window(self) -> CanonicalEcg:
+        """Return what the ten steps made of the page, as lead II."""
+        return canonicalise(Waveform(self.strip[None], ("II",), FS))[0]
+
+
+def survived(corpus: Corpus, out: Path, count: int, seed: int) -> Iterator[Survived]:
+    """Print, read and keep a random `count` recordings of the fold, by `seed`."""
+    out.mkdir(parents=True, exist_ok=True)
+    for entry in chosen(corpus, [FOLD], count, seed):
+        file = out / f"{entry.ecg_id}.npz"
+        if not file.exists():
+            data, page, _ = one_page(corpus.window(entry).signal, (seed, entry.ecg_id), QUALITY, unseen=True)
+            read = read_page(data)
+            found = np.zeros((0, 0), np.float32) if read.signal is None else read.signal
+            np.savez(file, found=found, reason=read.reason, snr=_snr(page.truth, read), strip=_strip(data))
+        with np.load(file) as kept:
+            found = kept["found"]
+            yield Survived(entry, found if found.size else None, str(kept["reason"]), float(kept["snr"]), kept["strip"])
+
+
+def _snr(truth: NDArray[np.float32], read: ReadPage) -> float:
+    return 0.0 if read.signal is None else float(np.mean([each.snr for each in figures(truth, read.signal)]))
+
+
+def _strip(data: bytes) -> NDArray[np.float32]:
+    picture = page_of(data, 0)
+    assert isinstance(picture, Picture)
+    return ten_steps(picture)
+
+
+def told(corpus: Corpus, pages: Sequence[Survived], image: Path, digital: Path, strip: Path | None) -> str:
+    """Return the figures as Markdown: the image arm, also with refusals as prevalence, beside the digital arm."""
+    truth = corpus.targets([each.entry for each in pages])[:, [each.code for each in TARGETS].index(LABEL)]
+    read = np.array([each.found is not None for each in pages])
+    windows = [window for each in pages if (window := each.window()) is not None]
+    scores = np.full(len(pages), truth.mean())  # of a refusal nothing is known but how frequent it is
+    scores[read] = _scores(load(image), windows)
+    whole = _scores(load(digital), [corpus.window(each.entry) for each in pages])
+    rows = [
+        f"{len(pages)} recordings of fold {FOLD}, {int(truth.sum())} with {LABEL}; refused {int((~read).sum())};"
+        f" median SNR of what was read {np.median([each.snr for each in pages if each.found is not None]):.1f} dB.",
+        "",
+        f"| {LABEL} | n | AUC (95 %) |",
+        "|---|--:|--:|",
+        _row("digitised, image arm", truth[read], scores[read]),
+        _row("the same, refusals scored as prevalence", truth, scores),
+        _row("digital, on those that were read", truth[read], whole[read]),
+        _row("digital, all", truth, whole),
+    ]
+    if strip is not None:
+        arm = load(strip)
+        rows.append(
+            _row("the paper's ten steps, its lead II arm", truth, _scores(arm, [p.strip_window() for p in pages]))
+        )
+    return "\n".join(rows + [f"| {name} | | {value} |" for name, value in PAPERS.items()])
+
+
+def _scores(classifier: NetworkClassifier, windows: Sequence[CanonicalEcg]) -> NDArray[np.float64]:
+    logits = np.concatenate([classifier.logits([each]) for each in windows])
+    return np.asarray(by_label(classifier, classifier.probabilities(logits))[LABEL])
+
+
+def _row(name: str, truth: NDArray[np.bool_], scores: NDArray[np.float64]) -> str:
+    found = auc_interval(truth, scores)
+    return f"| {name} | {len(truth)} | {found.value:.3f} ({found.low:.3f} to {found.high:.3f}) |"
