@@ -173,12 +173,12 @@ def explain(asked: options.Explain) -> None:
 @command(app, options.Synthesise)
 def synthesise(asked: options.Synthesise) -> None:
     from training.corpus import Corpus
-    from training.synthesise.write import chosen
+    from training.synthesise.write import Order, chosen
     from training.synthesise.write import synthesise as run
 
     corpus = Corpus(asked.corpus)
     entries = chosen(corpus, asked.folds, asked.count, asked.seed)
-    run(corpus, entries, asked.out, seed=asked.seed, quality=asked.quality, unseen=asked.unseen)
+    run(corpus, entries, asked.out, Order(asked.seed, asked.quality, asked.unseen))
     typer.echo(f"{len(entries)} pages: {asked.out}")
 
 

@@ -26,7 +26,7 @@ from training.compare import by_label
 from training.corpus import Corpus, Entry
 from training.labels import TARGETS
 from training.statistics import auc_interval
-from training.synthesise.write import chosen, one_page
+from training.synthesise.write import Order, chosen, one_page
 
 FOLD: Final = 9
 LABEL: Final = "MI-or-STTC"
@@ -56,10 +56,11 @@ class Survived:
 def survived(corpus: Corpus, out: Path, count: int, seed: int) -> Iterator[Survived]:
     """Print, read and keep a random `count` recordings of the fold, by `seed`."""
     out.mkdir(parents=True, exist_ok=True)
+    order = Order(seed, QUALITY, unseen=True)
     for entry in chosen(corpus, [FOLD], count, seed):
         file = out / f"{entry.ecg_id}.npz"
         if not file.exists():
-            data, page, _ = one_page(corpus.window(entry).signal, (seed, entry.ecg_id), QUALITY, unseen=True)
+            data, page, _ = one_page(corpus.window(entry).signal, entry.ecg_id, order)
             read = read_page(data)
             found = np.zeros((0, 0), np.float32) if read.signal is None else read.signal
             np.savez(file, found=found, reason=read.reason, snr=_snr(page.truth, read), strip=_strip(data))

@@ -2,7 +2,7 @@
 
 import json
 from collections.abc import Callable, Sequence
-from dataclasses import asdict
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Final
 
@@ -24,6 +24,23 @@ CAPTURES: Final[dict[str, tuple[str, Callable[[Pixels, np.random.Generator], byt
 }
 
 
+@dataclass(frozen=True)
+class Order:
+    """How pages are to be made: `seed` of all that is drawn, `quality` clean, scan or photo, `unseen` of which pool.
+
+    Raises:
+        ValueError: there is no such quality.
+    """
+
+    seed: int
+    quality: str = "scan"
+    unseen: bool = False
+
+    def __post_init__(self) -> None:
+        if self.quality not in CAPTURES:
+            raise ValueError(f"{self.quality} is none of {', '.join(CAPTURES)}.")
+
+
 def chosen(corpus: Corpus, folds: Sequence[int], count: int, seed: int) -> tuple[Entry, ...]:
     """Draw so many recordings of these folds, in the order of the database; all of them where there are not more."""
     entries = corpus.fold(*folds)
@@ -31,43 +48,32 @@ def chosen(corpus: Corpus, folds: Sequence[int], count: int, seed: int) -> tuple
     return tuple(entries[at] for at in np.sort(drawn))
 
 
-def synthesise(
-    corpus: Corpus, entries: Sequence[Entry], out: Path, *, seed: int, quality: str = "scan", unseen: bool = False
-) -> None:
-    """Write a page of each recording into `out`: ecg_id.jpg or .png, ecg_id.npy (truth) and ecg_id.json (style).
-
-    Raises:
-        ValueError: there is no such quality.
-    """
-    if quality not in CAPTURES:
-        raise ValueError(f"{quality} is none of {', '.join(CAPTURES)}.")
+def synthesise(corpus: Corpus, entries: Sequence[Entry], out: Path, order: Order) -> None:
+    """Write a page of each recording into `out`: ecg_id.jpg or .png, ecg_id.npy (truth) and ecg_id.json (style)."""
     out.mkdir(parents=True, exist_ok=True)
     for entry in entries:
         if (out / f"{entry.ecg_id}.json").exists():
             continue
-        data, page, style = one_page(corpus.window(entry).signal, (seed, entry.ecg_id), quality, unseen=unseen)
-        (out / f"{entry.ecg_id}.{CAPTURES[quality][0]}").write_bytes(data)
+        data, page, style = one_page(corpus.window(entry).signal, entry.ecg_id, order)
+        (out / f"{entry.ecg_id}.{CAPTURES[order.quality][0]}").write_bytes(data)
         np.save(out / f"{entry.ecg_id}.npy", page.truth)
         (out / f"{entry.ecg_id}.json").write_text(json.dumps(asdict(style), indent=1), encoding="utf-8")
 
 
-def one_page(
-    signal: NDArray[np.float32], seed: tuple[int, int], quality: str, *, unseen: bool
-) -> tuple[bytes, Page, Style]:
+def one_page(signal: NDArray[np.float32], number: int, order: Order) -> tuple[bytes, Page, Style]:
     """Return one page as a file, as it was drawn, and its style.
 
     Args:
         signal: float32 (12, 5000), mV at 500 Hz.
-        seed: of everything that is drawn.
-        quality: clean, scan or photo.
-        unseen: from the pool that nothing was tuned on.
+        number: the page's, so that each is drawn in its own way.
+        order: how it is to be made.
     """
-    rng = np.random.default_rng(seed)
-    style = draw_style(rng, UNSEEN if unseen else SEEN)
+    rng = np.random.default_rng((order.seed, number))
+    style = draw_style(rng, UNSEEN if order.unseen else SEEN)
     page = draw_page(signal, style, rng)
     worn = page.pixels
-    if quality != "clean":
+    if order.quality != "clean":
         for mark, often in MARKS:
             if rng.random() < often:
                 worn = mark(worn, rng)
-    return CAPTURES[quality][1](worn, rng), page, style
+    return CAPTURES[order.quality][1](worn, rng), page, style

@@ -13,7 +13,7 @@ from training.synthesise.canvas import PX_PER_MM
 from training.synthesise.layouts import CABRERA, LAYOUTS
 from training.synthesise.page import _zero, draw_page
 from training.synthesise.style import SEEN, UNSEEN, Paper, Style, draw_style
-from training.synthesise.write import one_page
+from training.synthesise.write import Order, one_page
 
 WHITE = Paper((255, 255, 255), (255, 255, 255), (255, 255, 255))
 
@@ -34,10 +34,10 @@ def plain(name: str) -> Style:
 
 @pytest.mark.parametrize("quality", ["clean", "scan"])
 def test_the_same_seed_writes_the_same_file_and_another_seed_another(quality: str) -> None:
-    one, other = (one_page(signal(), (1, 5), quality, unseen=False) for _ in range(2))
+    one, other = (one_page(signal(), 5, Order(1, quality)) for _ in range(2))
     assert one[0] == other[0] and one[2] == other[2]
     np.testing.assert_array_equal(one[1].truth, other[1].truth)
-    assert one_page(signal(), (2, 5), quality, unseen=False)[0] != one[0]
+    assert one_page(signal(), 5, Order(2, quality))[0] != one[0]
 
 
 @pytest.mark.parametrize("name", [each.name for each in LAYOUTS])
