@@ -48,4 +48,4 @@ def _gravity(ink: NDArray[np.generic]) -> NDArray[np.float64]:
     if not len(inked):
         return np.zeros(weight.shape[1])
     centre = np.arange(len(weight)) @ weight[:, inked] / total[inked]
-    return -np.interp(np.arange(weight.shape[1]), inked, centre)
+    return np.asarray(-np.interp(np.arange(weight.shape[1]), inked, centre))

@@ -7,6 +7,7 @@ import io
 import json
 import sys
 
+import matplotlib as mpl
 import numpy as np
 from numpy.typing import NDArray
 from pydicom import dcmread
@@ -35,6 +36,7 @@ def dicom(signal: NDArray[np.float64]) -> io.BytesIO:
     return file
 
 
+mpl.rcParams["path.simplify"] = False  # or matplotlib would leave out samples that lie near a line
 for job in json.load(sys.stdin):
     plotter.GRID_COLOR = {"minor": job["colours"][0], "major": job["colours"][1]}
     plotter.SIGNAL_LINEWIDTH = job["line"]

@@ -6,10 +6,12 @@ Each job: source (.npy, 12 x samples in mV at 500 Hz), options of plot() and of 
 import json
 import sys
 
+import matplotlib as mpl
 import numpy as np
 from ecg_plot import Style, plot
 from ecg_plot.chart import STANDARD_LEADS
 
+mpl.rcParams["path.simplify"] = False  # or matplotlib would leave out samples that lie near a line
 for job in json.load(sys.stdin):
     signal = np.load(job["source"])
     style = "bw" if job["style"] is None else Style(**job["style"])
