@@ -13,7 +13,7 @@ GAINS: Final = (2.5, 5.0, 10.0, 20.0, 40.0)
 _NUMBER: Final = r"(?<![\d.,/])(\d{1,3}(?:[.,]\d{1,2})?)"
 # 'mm' is read as 'nm', 'rnm', 'mrn' or 'mn' now and then; the stroke as 1, l, I or nothing at all.
 _MM: Final = r"\s*(?:[rmn]{2,4})"
-_STROKE: Final = r"\s*[/|lI1\\]?\s*"
+_STROKE: Final = r"\s*[/|lI1'\\]?\s*"
 _SPEED: Final = re.compile(rf"{_NUMBER}{_MM}{_STROKE}(?:sec|seg|s|5)(?![a-z0-9])", re.IGNORECASE)
 _GAIN: Final = re.compile(rf"{_NUMBER}(?:\s*/\s*(\d{{1,2}}(?:[.,]\d)?))?{_MM}{_STROKE}m\s*[vy]", re.IGNORECASE)
 _GAIN_CM: Final = re.compile(rf"{_NUMBER}\s*cm{_STROKE}m\s*[vy]", re.IGNORECASE)

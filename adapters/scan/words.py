@@ -1,4 +1,8 @@
-"""The print on a sheet, read by rapidocr: names of leads, speed, gain. Text that is no print is mostly left unread."""
+"""The print on a sheet, read by rapidocr: names of leads, speed, gain. Text that is no print is mostly left unread.
+
+Where print may stand is told by the ink itself: rapidocr's own finder of text takes one to two seconds a page, and
+misses most labels of an ECG, which are short, few, and lie between traces.
+"""
 
 from functools import cache
 from typing import Final
@@ -7,32 +11,43 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 from rapidocr import RapidOCR
-from rapidocr.ch_ppocr_det import TextDetOutput
 
+from adapters.scan.ink import ink
 from adapters.scan.labels import ROMANS, lead_of
 from adapters.scan.nouns import Sheet, Word
 
-# Pixels per millimetre at which print is looked for: a label of 2.5 mm is then 11 pixels high, the least that is found.
-_FINDING: Final = 4.5
-_LONGEST: Final = 1600  # pixels a side, however long the sheet
-# Millimetres of print: heights of a line, and the width up to which a piece may be a label.
-_HEIGHTS: Final = (1.2, 9.0)
-_LABEL_WIDTH: Final = 14.0
+Box = tuple[float, float, float, float]
+
+_DARK: Final = 0.35  # ink from which on a pixel is a character's
+# Millimetres of a character: what is lower is a dot of the grid, what is taller or wider a piece of a trace.
+_TALL: Final = (1.3, 6.0)
+_WIDE: Final = (0.2, 7.0)
+_LINE: Final = 4.0  # mm up to which what is tall may be several characters that touch, at low resolution
+_STROKE: Final = 0.28  # of its height that a stroke is wide at most: alone it may be 'I', a separator, or an R wave
+_SPACE: Final = 1.2  # mm between characters of one piece
+_LABEL_WIDTH: Final = 14.0  # mm up to which a piece may be a label
+_MOST_LABELS: Final = 48
 _MOST_LINES: Final = 12  # longer pieces that are read, those nearest to the top or the bottom: header and footer
-_MARGIN: Final = 0.3  # mm around a piece, so that no character is cut
+_MARGIN: Final = 0.4  # mm around a piece, so that no character is cut
 _LEAST: Final = 0.3  # surety below which characters are noise
 _ENOUGH: Final = 3  # named leads that show a page to be upright
 
 
 def read_words(sheet: Sheet) -> tuple[Word, ...]:
-    """Return the print of a sheet, from top to bottom, its boxes in mm."""
-    boxes = _worth_reading(_found(sheet), sheet)
+    """Return the print of a sheet, its boxes in mm."""
+    dark = ink(sheet.pixels, sheet.px_per_mm)
+    boxes = _worth_reading(_pieces(dark > _DARK, sheet.px_per_mm), dark.shape[0] / sheet.px_per_mm)
     if not boxes:
         return ()
-    crops = [_cut(sheet, box) for box in boxes]
-    texts = _engine().recognize_txt(crops)
-    read = zip(texts.txts or (), texts.scores, boxes, strict=True)
-    return tuple(Word(text.strip(), box, float(score)) for text, score, box in read if text.strip() and score >= _LEAST)
+    paper = np.asarray(255.0 * (1.0 - np.clip(dark, 0.0, 1.0)), dtype=np.uint8)
+    words = _read(paper, boxes, sheet.px_per_mm)
+    # Where a trace or a separator touches a character, a piece is a part of its label: '6' of V6, 'VL' of aVL.
+    parts = [n for n, word in enumerate(words) if _is_part(word)]
+    again = _read(paper, [_wider(boxes[n]) for n in parts], sheet.px_per_mm)
+    for n, word in zip(parts, again, strict=True):
+        if (lead_of(word.text) or ROMANS[0]) not in ROMANS:
+            words[n] = word
+    return tuple(word for word in words if word.text and word.surety >= _LEAST)
 
 
 def read_upright(sheet: Sheet) -> tuple[Sheet, tuple[Word, ...]]:
@@ -62,14 +77,10 @@ def _turned(sheet: Sheet) -> Sheet:
 
 @cache
 def _engine() -> RapidOCR:
-    """One engine for the process, loaded when first needed: it takes 60 MB, and a second to load."""
+    """One engine for the process; what it reads with is loaded when first needed: 30 MB, half a second."""
     return RapidOCR(
         params={
             "Global.log_level": "critical",
-            "Global.use_cls": False,
-            "Global.max_side_len": _LONGEST,
-            "Det.limit_type": "max",
-            "Det.limit_side_len": _LONGEST,
             "Rec.rec_img_shape": [3, 48, 96],  # labels are short; a batch is widened to its longest line
             "EngineConfig.onnxruntime.intra_op_num_threads": 1,
             "EngineConfig.onnxruntime.inter_op_num_threads": 1,
@@ -77,35 +88,59 @@ def _engine() -> RapidOCR:
     )
 
 
-def _found(sheet: Sheet) -> NDArray[np.float64]:
-    """Return the boxes of whatever looks like print: float64 (n, 4), left, top, right, bottom, mm."""
-    height, width = sheet.pixels.shape[:2]
-    shrink = min(_FINDING / sheet.px_per_mm, _LONGEST / max(height, width), 1.0)
-    size = (max(round(width * shrink), 32), max(round(height * shrink), 32))
-    small = cv2.resize(sheet.pixels[:, :, ::-1], size, interpolation=cv2.INTER_AREA)
-    found = _engine()(small, use_det=True, use_cls=False, use_rec=False)
-    corners = found.boxes if isinstance(found, TextDetOutput) else None
-    if corners is None or len(corners) == 0:
-        return np.empty((0, 4))
-    points = np.asarray(corners, dtype=np.float64) / (shrink * sheet.px_per_mm)
-    return np.concatenate([points.min(axis=1), points.max(axis=1)], axis=1)
+def _pieces(dark: NDArray[np.bool_], px_per_mm: float) -> NDArray[np.float64]:
+    """Return the boxes of whatever may be print: float64 (n, 4), left, top, right, bottom, mm."""
+    characters = _components(dark.astype(np.uint8)) / px_per_mm
+    wide, tall = characters[:, 2] - characters[:, 0], characters[:, 3] - characters[:, 1]
+    widest = np.where(tall <= _LINE, _LABEL_WIDTH, _WIDE[1])
+    fit = (tall >= _TALL[0]) & (tall <= _TALL[1]) & (wide >= _WIDE[0]) & (wide <= widest)
+    filled = np.zeros(dark.shape, np.uint8)
+    for left, top, right, bottom in np.rint(characters[fit] * px_per_mm).astype(int):
+        filled[top:bottom, left:right] = 1
+    bridge = np.ones((1, round(_SPACE * px_per_mm) | 1), np.uint8)
+    pieces = _components(cv2.morphologyEx(filled, cv2.MORPH_CLOSE, bridge)) / px_per_mm
+    wide, tall = pieces[:, 2] - pieces[:, 0], pieces[:, 3] - pieces[:, 1]
+    return pieces[wide > _STROKE * tall]
 
 
-def _worth_reading(boxes: NDArray[np.float64], sheet: Sheet) -> list[tuple[float, float, float, float]]:
-    tall = boxes[:, 3] - boxes[:, 1]
-    wide = boxes[:, 2] - boxes[:, 0]
-    print_like = (tall >= _HEIGHTS[0]) & (tall <= _HEIGHTS[1])
-    short = print_like & (wide <= _LABEL_WIDTH)
-    lines = np.flatnonzero(print_like & ~short & (wide > 2 * tall))
-    bottom = sheet.pixels.shape[0] / sheet.px_per_mm
-    to_edge = np.minimum(boxes[lines, 1], bottom - boxes[lines, 3])
-    chosen = np.union1d(np.flatnonzero(short), lines[np.argsort(to_edge)[:_MOST_LINES]])
-    return [(float(b[0]), float(b[1]), float(b[2]), float(b[3])) for b in boxes[chosen]]
+def _components(mask: NDArray[np.uint8]) -> NDArray[np.float64]:
+    """Return the boxes of a mask's connected parts: float64 (n, 4), left, top, right, bottom, pixels."""
+    _, _, found, _ = cv2.connectedComponentsWithStats(mask, connectivity=8)
+    left, top, width, height = (found[1:, part].astype(np.float64) for part in range(4))
+    return np.stack([left, top, left + width, top + height], axis=1)
 
 
-def _cut(sheet: Sheet, box: tuple[float, float, float, float]) -> NDArray[np.uint8]:
-    height, width = sheet.pixels.shape[:2]
-    scale = sheet.px_per_mm
-    left, top = (max(int((edge - _MARGIN) * scale), 0) for edge in box[:2])
-    right, bottom = (int(np.ceil((edge + _MARGIN) * scale)) for edge in box[2:])
-    return np.ascontiguousarray(sheet.pixels[top : min(bottom, height), left : min(right, width), ::-1])
+def _worth_reading(pieces: NDArray[np.float64], bottom: float) -> list[Box]:
+    wide, tall = pieces[:, 2] - pieces[:, 0], pieces[:, 3] - pieces[:, 1]
+    short = np.flatnonzero(wide <= _LABEL_WIDTH)
+    lines = np.flatnonzero((wide > _LABEL_WIDTH) & (wide > 3 * tall))
+    to_edge = np.minimum(pieces[lines, 1], bottom - pieces[lines, 3])
+    # Labels are of one height, and wider than they are tall; pieces of traces are of any.
+    odd = np.abs(tall[short] - 3.0) + 2.0 * (wide[short] < tall[short])
+    chosen = [*short[np.argsort(odd, kind="stable")[:_MOST_LABELS]], *lines[np.argsort(to_edge)[:_MOST_LINES]]]
+    return [(float(left), float(top), float(right), float(bottom)) for left, top, right, bottom in pieces[chosen]]
+
+
+def _is_part(word: Word) -> bool:
+    left, _, right, _ = word.box
+    return right - left <= _LABEL_WIDTH / 2 and lead_of(word.text) is None
+
+
+def _wider(box: Box) -> Box:
+    left, top, right, bottom = box
+    return left - (bottom - top), top, right + (bottom - top), bottom
+
+
+def _read(paper: NDArray[np.uint8], boxes: list[Box], px_per_mm: float) -> list[Word]:
+    """Return what stands in each box, its text empty where nothing does."""
+    if not boxes:
+        return []
+    texts = _engine().recognize_txt([_cut(paper, box, px_per_mm) for box in boxes])
+    read = zip(texts.txts or (), texts.scores, boxes, strict=True)
+    return [Word(text.strip(), box, float(score)) for text, score, box in read]
+
+
+def _cut(paper: NDArray[np.uint8], box: Box, px_per_mm: float) -> NDArray[np.uint8]:
+    left, top = (max(int((edge - _MARGIN) * px_per_mm), 0) for edge in box[:2])
+    right, bottom = (int(np.ceil((edge + _MARGIN) * px_per_mm)) for edge in box[2:])
+    return np.repeat(paper[top:bottom, left:right, None], 3, axis=2)
