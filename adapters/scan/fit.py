@@ -21,6 +21,7 @@ _EARLY: Final = 0.12  # share of a column's width by which a label may stand bef
 _WITHIN: Final = 0.45  # share of a column's width within which its label stands
 _FEW: Final = 4  # labels from which on the columns' width is taken from them
 _CUT_OFF: Final = 0.12  # share by which it may then differ from what the rows' ends say
+_USUAL_LENGTHS: Final = (250.0, 500.0)  # mm of all columns: 10 s at 25 and at 50 mm/s
 _LIMBS: Final = 3  # simultaneous limb leads that laws bind
 
 
@@ -68,6 +69,12 @@ class Fit:
         return sum(1.0 if label.sure else 0.5 for label in self.named.values())
 
     @property
+    def label_left(self) -> float | None:
+        """Where the first column's labels begin, mm, as the labels of all columns say; None for too few of them."""
+        lefts = [label.word.box[0] - max(column, 0) * self.width for (column, _), label in self.named.items()]
+        return float(np.median(lefts)) if len(lefts) >= _FEW else None
+
+    @property
     def worst(self) -> float:
         """The worst residual; NaN where none could be told."""
         known = [value for value in self.residuals if np.isfinite(value)]
@@ -92,8 +99,11 @@ def fits(plan: Plan, rows: Sequence[Row], labels: Sequence[Label]) -> tuple[Fit,
         return ()
     begin = float(np.median([row.begin for row in rows]))
     end = float(np.median([row.end for row in rows]))
-    width = (end - begin) / max(len(plan.columns), 1)
-    named, against = _place_labels(plan, rows, labels, begin, width)
+    count = max(len(plan.columns), 1)
+    # Rows may be cut off by the page's edge, or run on over what lies beside the paper; most prints show 10 s.
+    widths = [(end - begin) / count, *(length / count for length in _USUAL_LENGTHS)]
+    placed = [(width, *_place_labels(plan, rows, labels, begin, width)) for width in widths]
+    width, named, against = max(placed, key=lambda each: _weight(*each[1:]))
     width = _refined(named, width)
     limbs = _limbs(plan, rows, begin, width)
     residuals = tuple(residual(seen, leads) for seen, leads in limbs)

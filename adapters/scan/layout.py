@@ -1,14 +1,14 @@
 """Which lead is where: a sheet's curves become strips, one a lead and column, by layout, labels and Einthoven."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Final
 
 import numpy as np
 from numpy.typing import NDArray
 
 from adapters.scan.agreement import likeness, piece_grid
-from adapters.scan.columns import boundaries
+from adapters.scan.columns import Column, columns
 from adapters.scan.fit import Fit, Label, fits, labels_of
 from adapters.scan.nouns import Curve, Scale, Sheet, Strip, Word
 from adapters.scan.plans import plans
@@ -29,12 +29,11 @@ _LEAST_SECONDS: Final = 2.0
 
 @dataclass(frozen=True, eq=False)
 class _Piece:
-    """A lead's piece of a row: between which places, since which place its time counts, and the label it bears."""
+    """A lead's piece of a row, and the label that it bears."""
 
     row: Row
     lead: str
-    span: tuple[float, float]
-    since: float
+    column: Column
     label: Label | None
 
 
@@ -47,24 +46,26 @@ def place(curves: Sequence[Curve], words: Sequence[Word], scale: Scale, sheet: S
     """
     rows = rows_of(curves)
     fit = _chosen(rows, words)
-    edges = boundaries(rows, fit, sheet)
-    if (edges[-1] - edges[0]) / scale.mm_per_s < _LEAST_SECONDS:
+    across = columns(rows, fit)
+    seconds = (across[-1].right - across[-1].since) / scale.mm_per_s
+    if seconds < _LEAST_SECONDS:
         raise UnreadablePage("too-short")
-    together = fit.rhythms == 0 and (edges[-1] - edges[0]) / scale.mm_per_s > _LONGEST
-    strips = [_strip(piece, scale, fit) for piece in _pieces(rows, fit, edges, together)]
+    if fit.rhythms == 0 and seconds > _LONGEST:
+        across = tuple(replace(column, since=column.left) for column in across)
+    strips = [_strip(piece, scale, fit) for piece in _pieces(rows, fit, across)]
     return tuple(strip for strip in strips if np.isfinite(strip.curve.y).any())
 
 
-def _pieces(rows: Sequence[Row], fit: Fit, edges: Sequence[float], together: bool) -> list[_Piece]:
+def _pieces(rows: Sequence[Row], fit: Fit, across: Sequence[Column]) -> list[_Piece]:
     pieces = []
-    for c, column in enumerate(fit.plan.columns):
-        since = edges[c] if together else edges[0]
-        for r, lead in enumerate(column):
-            pieces.append(_Piece(rows[r], lead, (edges[c], edges[c + 1]), since, fit.named.get((c, r))))
+    for c, (column, leads) in enumerate(zip(across, fit.plan.columns, strict=False)):
+        for r, lead in enumerate(leads):
+            pieces.append(_Piece(rows[r], lead, column, fit.named.get((c, r))))
+    whole = Column(across[0].left, across[-1].right, across[0].left)
     for r in range(fit.plan.rows, len(rows)):
-        name = _rhythm_name(rows, r, edges, fit)
+        name = _rhythm_name(rows, r, across, fit)
         if name is not None:
-            pieces.append(_Piece(rows[r], name, (edges[0], edges[-1]), edges[0], fit.named.get((-1, r))))
+            pieces.append(_Piece(rows[r], name, whole, fit.named.get((-1, r))))
     return pieces
 
 
@@ -87,16 +88,19 @@ def _settled(fit: Fit) -> bool:
     return fit.agreeing >= _SURELY or (fit.agreeing >= _HARDLY and fit.worst <= _WELL)
 
 
-def _rhythm_name(rows: Sequence[Row], r: int, edges: Sequence[float], fit: Fit) -> str | None:
+def _rhythm_name(rows: Sequence[Row], r: int, across: Sequence[Column], fit: Fit) -> str | None:
     """Return which lead a rhythm strip shows: as its label says unless its lead belies it, or as it looks."""
     looks = {
         lead: likeness(rows[row].height(x), rows[r].height(x))
-        for c, column in enumerate(fit.plan.columns)
-        for row, lead in enumerate(column)
-        if len(x := piece_grid(edges[c], edges[c + 1])) and lead != INVERTED_AVR
+        for column, leads in zip(across, fit.plan.columns, strict=False)
+        for row, lead in enumerate(leads)
+        if len(x := piece_grid(column.left, column.right)) and lead != INVERTED_AVR
     }
     label = fit.named.get((-1, r))
-    if label is not None and not looks.get(label.lead, 1.0) < _UNLIKE:
+    # Strokes alone may be 'I', 'II' or 'III', some unread; the trace tells which.
+    if label is not None and label.sure and not looks.get(label.lead, 1.0) < _UNLIKE:
+        return label.lead
+    if label is not None and not fit.plan.columns:
         return label.lead
     usual = {lead: looks[lead] for lead in _USUAL_RHYTHMS if np.isfinite(looks.get(lead, np.nan))}
     best = max(usual, key=lambda lead: usual[lead], default=None)
@@ -105,7 +109,7 @@ def _rhythm_name(rows: Sequence[Row], r: int, edges: Sequence[float], fit: Fit) 
 
 def _strip(piece: _Piece, scale: Scale, fit: Fit) -> Strip:
     row, curve = piece.row, piece.row.curve
-    left, right = max(piece.span[0], row.begin), min(piece.span[1], row.end)
+    left, right = max(piece.column.left, row.begin), min(piece.column.right, row.end)
     inside = (curve.x >= left) & (curve.x <= right) if right == row.end else (curve.x >= left) & (curve.x < right)
     x, y = curve.x[inside], curve.y[inside].copy()
     for label in fit.named.values():
@@ -115,7 +119,7 @@ def _strip(piece: _Piece, scale: Scale, fit: Fit) -> Strip:
     if lead == INVERTED_AVR:
         y, lead = 2 * zero - y, "aVR"
     first = float(x[0]) if len(x) else left
-    begins = max(first - piece.since, 0.0) / scale.mm_per_s
+    begins = max(first - piece.column.since, 0.0) / scale.mm_per_s
     return Strip(lead, begins, Curve(x, y, curve.surety[inside]), zero, "layout" if piece.label is None else "print")
 
 

@@ -13,7 +13,9 @@ _LENGTHS: Final = (2.2, 11.5)
 _LOWEST: Final = 2.2
 _FLAT: Final = 0.45  # how far a flat top or foot may stray from its median
 _FLANK: Final = 1.3  # within which a flank has fallen or risen
-_FOOT: Final = 1.0  # of the foot that is looked at
+_FOOT: Final = 0.6  # beyond a flank, within which its foot settles
+_ON: Final = 0.3  # share by which a foot may fall further soon after, as a lead does that begins there
+_SETTLED: Final = 0.2  # over which a foot is level
 _REACH: Final = 20.0  # from a row's end within which its pulse lies
 _EVEN: Final = 0.8  # by which a pulse's two flanks may differ
 
@@ -107,14 +109,21 @@ def _levels(x: NDArray[np.float64], y: NDArray[np.float64]) -> list[tuple[int, i
 
 
 def _fall(x: NDArray[np.float64], y: NDArray[np.float64], edge: int, top: float, way: int) -> float | None:
-    """Return by how many mm the curve falls from a top's edge to a level foot, or None if it does not."""
+    """Return by how many mm the curve falls from a top's edge to its foot, or None if it does not.
+
+    A foot may be as short as 0.3 mm before a lead begins; or a row may begin or end with it, shorter yet.
+    """
     away = (x - x[edge]) * way
-    foot = (away > _FLANK) & (away <= _FLANK + _FOOT)
-    if int(foot.sum()) < 2:
-        # A row may begin or end with a foot that is shorter than this.
-        foot = (away > 0.3) & (away <= _FLANK + _FOOT) & (y - top > _LOWEST)
-        if int(foot.sum()) < 2:
-            return None
-    level = float(np.median(y[foot]))
-    steady = float(np.median(np.abs(y[foot] - level))) <= _FLAT
-    return level - top if steady and level - top >= _LOWEST else None
+    beyond = np.flatnonzero((away > 0) & (away <= _FLANK + _FOOT))[::way]
+    steps = max(2, round(_SETTLED / float(np.median(np.diff(x)))))
+    for first in range(len(beyond) - steps):
+        level = y[beyond[first : first + steps + 1]]
+        fall = float(np.median(level)) - top
+        if np.ptp(level) <= _FLAT and fall >= _LOWEST and away[beyond[first]] <= _FLANK:
+            # The middle of an upright stroke, as wide as its line, looks like a foot half as low: it falls on.
+            further = y[beyond[first + steps :][: 3 * steps]] - top
+            if float(further.max()) < (1 + _ON) * fall:
+                return fall
+    at_end = len(beyond) > 0 and beyond[-1] in (0, len(x) - 1)
+    lowest = float(y[beyond].max()) - top if at_end else 0.0
+    return lowest if lowest >= _LOWEST else None

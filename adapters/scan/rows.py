@@ -1,7 +1,7 @@
 """Rows of traces as layouts see them: without their calibration pulses, from top to bottom."""
 
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Final
 
 import numpy as np
@@ -10,6 +10,8 @@ from numpy.typing import NDArray
 from adapters.scan.nouns import Curve
 from adapters.scan.pulses import Pulse, pulse_of
 
+_PULSE: Final = 2.0  # mm before the other rows' beginnings from which on a row begins with a pulse
+_ONE: Final = 6.5  # mm; no two rows lie closer
 _AFTER: Final = 1.3  # mm beside a pulse's top that are still its flank and foot
 _GAP: Final = 4.0  # mm within which a gap parts a pulse from its row
 _STEP: Final = 0.25  # mm between the points at which rows are compared
@@ -44,8 +46,38 @@ class Row:
 
 def rows_of(curves: Iterable[Curve]) -> tuple[Row, ...]:
     """Return the rows of a sheet from top to bottom."""
-    rows = (_row(curve) for curve in curves if np.isfinite(curve.y).sum() > 1)
-    return tuple(sorted(rows, key=lambda row: row.base))
+    seen = sorted((curve for curve in curves if np.isfinite(curve.y).sum() > 1), key=_level)
+    whole: list[Curve] = []
+    for curve in seen:
+        if whole and _level(curve) - _level(whole[-1]) < _ONE:
+            whole[-1] = _joined(whole[-1], curve)
+        else:
+            whole.append(curve)
+    return _aligned([(_row(curve), pulse_of(curve)) for curve in whole])
+
+
+def _aligned(rows: list[tuple[Row, Pulse | None]]) -> tuple[Row, ...]:
+    """Let rows whose pulse was not made out begin where the others do: pulses stand below each other."""
+    begins = [row.begin for row, pulse in rows if pulse is not None and pulse.whole and pulse.at == "start"]
+    if not begins:
+        return tuple(row for row, _ in rows)
+    common = float(np.median(begins))
+    return tuple(replace(row, begin=common) if row.begin < common - _PULSE else row for row, _ in rows)
+
+
+def _level(curve: Curve) -> float:
+    return float(np.nanmedian(curve.y))
+
+
+def _joined(one: Curve, other: Curve) -> Curve:
+    """Join two curves of one row: one whose baseline wanders far may have been followed as two."""
+    step = float(np.median(np.diff(one.x)))
+    x = np.arange(min(one.x[0], other.x[0]), max(one.x[-1], other.x[-1]) + step / 2, step)
+    ys = [np.interp(x, curve.x, curve.y, left=np.nan, right=np.nan) for curve in (one, other)]
+    sureties = [np.interp(x, curve.x, curve.surety, left=0.0, right=0.0) for curve in (one, other)]
+    first = np.isfinite(ys[0]) & ~(np.isfinite(ys[1]) & (sureties[1] > sureties[0]))
+    surety = np.where(first, *sureties).astype(np.float32)
+    return Curve(x, np.where(first, *ys), surety)
 
 
 def grid(begin: float, end: float) -> NDArray[np.float64]:

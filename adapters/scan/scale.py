@@ -56,15 +56,15 @@ def _gain(pulses: Sequence[Pulse], said: Stated, rows: int) -> tuple[float, floa
 
 def _pulsed(pulses: Sequence[Pulse], rows: int) -> tuple[float, float] | None:
     """Return the gains that pulses show, or None where there are too few to believe."""
-    gains = [(pulse, gain) for pulse in pulses if (gain := _nearest(pulse.height)) is not None]
-    counts = Counter(gain for _, gain in gains)
-    if len(counts) > 1:
-        return _halves([gain for _, gain in gains], rows)
-    enough = any(pulse.whole for pulse, _ in gains) if rows <= 2 else len(gains) >= 2
-    if not gains or not enough:
-        return None
-    gain = gains[0][1]
-    return gain, gain
+    whole = [gain for pulse in pulses if pulse.whole and (gain := _nearest(pulse.height)) is not None]
+    if len(set(whole)) > 1:
+        return _halves(whole, rows)
+    if whole:
+        return whole[0], whole[0]
+    # One flank alone may be a QRS complex; several of one height are not.
+    flanks = Counter(gain for pulse in pulses if (gain := _nearest(pulse.height)) is not None)
+    gain, times = flanks.most_common(1)[0] if flanks else (0.0, 0)
+    return (gain, gain) if times >= 2 and len(flanks) == 1 else None
 
 
 def _halves(gains: Sequence[float], rows: int) -> tuple[float, float]:

@@ -1,8 +1,9 @@
 """The scale of a sheet: pulses, print, and what is assumed. None is silently wrong."""
 
+import numpy as np
 import pytest
 
-from adapters.scan.nouns import Scale
+from adapters.scan.nouns import Curve, Scale
 from adapters.scan.scale import measure_scale
 from ecg.errors import UnreadablePage
 from ecg.leads import LEADS
@@ -64,3 +65,18 @@ def test_chest_leads_below_have_the_gain_of_their_pulses() -> None:
 def test_a_pulse_that_may_be_of_either_speed_tells_none() -> None:
     scale = measured(Printer(pulse_seconds=0.3))
     assert (scale.mm_per_mv, scale.gain_from, scale.speed_from) == (10, "pulse", "assumed")
+
+
+def shelved(curve: Curve) -> Curve:
+    """The curve as it is followed where strokes are as wide as lines: their middles half as high as the pulse."""
+    x = np.arange(curve.x[0], curve.x[-1], 0.05)
+    y = curve.y[np.searchsorted(curve.x, x, side="right") - 1]
+    for place in np.flatnonzero(np.abs(np.diff(y)) > 4):
+        y[place + 1 : place + 7] = (y[place] + y[place + 1]) / 2
+    return Curve(x, y, np.ones(len(x), np.float32))
+
+
+def test_the_middle_of_an_upright_stroke_is_no_foot() -> None:
+    curves = [shelved(curve) for curve in Printer().curves()]
+    scale = measure_scale(curves, (), sheet())
+    assert (scale.mm_per_mv, scale.gain_from) == (10, "pulse")
