@@ -85,8 +85,8 @@ hearts: $(VENV)/.developer ## Read the same ECGs as other programs write them, w
 delineation: $(VENV)/.developer ## Hold the delineation against LUDB's cardiologists and NeuroKit2, write docs/measurements.md (CORPUS=PTBXL)
 	@$(BIN)/python -m benchmarks.delineation $(if $(CORPUS),--corpus $(CORPUS)) > out.md && mv out.md docs/measurements.md
 
-pages: $(VENV)/.developer ## Hold the scan door against pages that other programs drew, clean, scanned, photographed (COUNT=200 of each)
-	@$(BIN)/python -m benchmarks.pages all --count $(COUNT)
+pages: $(VENV)/.developer ## Hold the scan door against pages that other programs drew, clean, scanned, photographed (COUNT=200 of each), write docs/digitising.md
+	@$(BIN)/python -m benchmarks.pages all --count $(COUNT) > out.md && mv out.md docs/digitising.md
 
 crash: $(VENV)/.developer ## Kill service and database 210 times under load, count, write docs/crash-matrix.md
 	@$(BIN)/python -m tests.e2e.crash.matrix 7 docs/crash-matrix.md

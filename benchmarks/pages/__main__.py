@@ -1,10 +1,12 @@
 """`python -m benchmarks.pages draw|measure|all|survive`: how well the scan door reads pages that are known."""
 
 import argparse
+import sys
 from pathlib import Path
 
 from benchmarks.pages.draw import KINDS, draw
-from benchmarks.pages.measure import PageFigure, measured, table, write
+from benchmarks.pages.measure import PageFigure, measured, write
+from benchmarks.pages.report import report
 from benchmarks.pages.survive import Survived, survived, told
 from training.corpus import Corpus
 
@@ -30,7 +32,7 @@ def main() -> None:
     if asked.what != "measure":
         draw(asked.out, asked.count or 200, asked.seed)
     if asked.what != "draw":
-        print(table(_measured(asked)))
+        print(report(_measured(asked)), end="")
 
 
 def _measured(asked: argparse.Namespace) -> list[PageFigure]:
@@ -47,7 +49,7 @@ def _survive(asked: argparse.Namespace) -> str:
     for each in survived(corpus, asked.out / "survive", asked.count or 600, asked.seed):
         pages.append(each)
         if len(pages) % 20 == 0:
-            print(f"{len(pages)} pages", flush=True)
+            print(f"{len(pages)} pages", file=sys.stderr)
     return told(corpus, pages, asked.image, asked.digital, asked.strip)
 
 

@@ -3,6 +3,7 @@
 import json
 import os
 import subprocess
+import sys
 from collections.abc import Sequence
 from dataclasses import asdict
 from pathlib import Path
@@ -37,7 +38,7 @@ def draw(out: Path, count: int, seed: int) -> None:
             _by(tool, [page for page in part if page.tool == tool], out)
         for page in part:
             _finish(page, out, np.random.default_rng((seed, page.number, 1)))
-        print(f"{start + len(part)} of {len(missing)} pages", flush=True)
+        print(f"{start + len(part)} of {len(missing)} pages", file=sys.stderr)
 
 
 def _by(tool: str, pages: Sequence[Setting], out: Path) -> None:
@@ -46,8 +47,11 @@ def _by(tool: str, pages: Sequence[Setting], out: Path) -> None:
         return
     jobs = [_job(page, out) for page in pages]
     script = SCRIPTS / f"draw_{tool.replace('-', '_')}.py"
+    # -I: its own packages alone, and not ours, one of which has the name of one of theirs.
     quiet = os.environ | {"OMP_NUM_THREADS": "1", "MPLBACKEND": "Agg"}
-    subprocess.run([str(PYTHON), "-W", "ignore", str(script)], input=json.dumps(jobs), text=True, check=True, env=quiet)
+    subprocess.run(
+        [str(PYTHON), "-I", "-W", "ignore", str(script)], input=json.dumps(jobs), text=True, check=True, env=quiet
+    )
 
 
 def _job(page: Setting, out: Path) -> dict[str, Any]:

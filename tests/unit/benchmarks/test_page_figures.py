@@ -4,6 +4,8 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
+from benchmarks.pages.measure import PageFigure
+from benchmarks.pages.report import report
 from benchmarks.pages.settings import COLUMNS, printed, setting
 from benchmarks.pages.snr import MOST_SHIFT, figures, moved
 from ecg.leads import LEADS
@@ -81,3 +83,17 @@ def test_the_truth_of_a_page_is_what_its_layout_prints(number: int) -> None:
         expected[LEADS.index("II")] = page.seconds
     assert np.allclose(seconds, expected)
     assert setting(number, 7) == page
+
+
+def test_the_report_counts_refusals_and_what_is_off() -> None:
+    good = figures(beats(), beats())
+    bad = figures(beats(), beats() * 0.5)
+    pages = [
+        PageFigure("clean", "000", "ecg-plot", "3x4", "", True, 1.0, good),
+        PageFigure("clean", "001", "ecg-plot", "3x4", "", False, 1.0, bad),
+        PageFigure("clean", "002", "ecg-plot", "3x4", "no-grid", False, 1.0, ()),
+        PageFigure("clean", "003", "ecg-plot", "3x4", "no-grid", False, 1.0, ()),
+    ]
+    row = next(line for line in report(pages).splitlines() if line.startswith("| **clean**"))
+    assert "| 4 | 50 % |" in row and "| 50.0 % | 0.0 % | 50.0 % |" in row
+    assert "- clean: `no-grid` 2" in report(pages)
