@@ -25,7 +25,7 @@ def find_baselines(runs: Runs, px_per_mm: float) -> NDArray[np.float64]:
     Returns:
         float64 (rows, columns), pixels from the sheet's top edge.
     """
-    level = (runs.bottom - runs.top <= THIN_MM * px_per_mm) & (runs.width >= WIDE_MM * px_per_mm)
+    level = level_runs(runs, px_per_mm) & (runs.width[runs.piece] >= WIDE_MM * px_per_mm)
     middle = (runs.top + runs.bottom)[level] / 2
     column = runs.column[level]
     if not len(middle):
@@ -43,6 +43,11 @@ def find_baselines(runs: Runs, px_per_mm: float) -> NDArray[np.float64]:
         rows.append((len(np.unique(column[mine])) * strays, base))
     most = max((count for count, _ in rows), default=0)
     return np.array([base for count, base in rows if count > LEAST * most]).reshape(-1, runs.columns)
+
+
+def level_runs(runs: Runs, px_per_mm: float) -> NDArray[np.bool_]:
+    """Return which runs are so short that their trace runs about level there: bool (runs,)."""
+    return runs.bottom - runs.top <= THIN_MM * px_per_mm
 
 
 def _baseline(

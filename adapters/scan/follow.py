@@ -34,6 +34,8 @@ def darkness(sheet: Sheet) -> tuple[NDArray[np.float32], float]:
 def trace(runs: Runs, px_per_mm: float) -> tuple[Curve, ...]:
     """Return one curve for each row of traces among runs of ink, from top to bottom."""
     bases = find_baselines(runs, px_per_mm)
+    if not len(bases):
+        return ()
     ways = part(runs, find_ways(runs, bases, px_per_mm), bases)
     tops, bottoms = (np.where(ways == NONE, np.nan, edge[ways]) for edge in (runs.top, runs.bottom))
     return tuple(drawn(top, bottom, px_per_mm) for top, bottom in zip(tops, bottoms, strict=True))

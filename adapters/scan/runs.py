@@ -18,13 +18,14 @@ class Runs:
     Attributes:
         first: int (columns + 1,): the runs of column c are first[c] to first[c + 1].
         top, bottom: float64 (runs,), pixels from the sheet's top edge.
-        width: float64 (runs,), pixels across which the piece of ink extends that a run belongs to.
-        height: likewise, upwards.
+        piece: int (runs,), which piece of connected ink a run belongs to.
+        width, height: float64 (pieces,), pixels across which each piece extends.
     """
 
     first: NDArray[np.int64] = field(repr=False)
     top: NDArray[np.float64] = field(repr=False)
     bottom: NDArray[np.float64] = field(repr=False)
+    piece: NDArray[np.int64] = field(repr=False)
     width: NDArray[np.float64] = field(repr=False)
     height: NDArray[np.float64] = field(repr=False)
 
@@ -51,13 +52,13 @@ def find_runs(dark: NDArray[np.float32]) -> Runs:
     change = np.diff(kept.astype(np.int8), axis=1)
     column, above = np.nonzero(change == 1)
     _, last = np.nonzero(change == -1)
-    label = labels[above + 1, column]
     return Runs(
         first=np.searchsorted(column, np.arange(dark.shape[1] + 1)),
         top=above + 1.5 - _beyond(dark[above, column], dark[above + 1, column]),
         bottom=last + 0.5 + _beyond(dark[last + 1, column], dark[last, column]),
-        width=boxes[label, cv2.CC_STAT_WIDTH].astype(np.float64),
-        height=boxes[label, cv2.CC_STAT_HEIGHT].astype(np.float64),
+        piece=labels[above + 1, column].astype(np.int64),
+        width=boxes[:, cv2.CC_STAT_WIDTH].astype(np.float64),
+        height=boxes[:, cv2.CC_STAT_HEIGHT].astype(np.float64),
     )
 
 

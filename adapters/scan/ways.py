@@ -5,6 +5,7 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
+from adapters.scan.baselines import APART_MM, level_runs
 from adapters.scan.runs import Runs
 
 # What a way pays, in millimetres of paper as a unit. Per millimetre across:
@@ -14,7 +15,12 @@ GAP: Final = 1.6  # where it finds no ink: dearer than any ink of its own row
 SMALL: Final = 0.5  # where the ink is a piece as small as a letter
 SMALL_MM: Final = 4.0
 # Per millimetre that it leaps over blank paper from one column to the next:
-LEAP: Final = 0.4
+LEAP: Final = 0.25
+# And per millimetre of a run's height it is paid so much for ink that is surely its row's, since steep strokes are
+# faint and want leaps: without it, a way spares itself the R wave.
+OWN: Final = 0.1
+OTHERS: Final = 1.0  # what ink pays per millimetre across that is surely another row's
+MUCH: Final = 0.2  # of the level ink of a piece: less of it tells no row
 NONE: Final = -1
 
 
@@ -25,7 +31,7 @@ def find_ways(runs: Runs, bases: NDArray[np.float64], px_per_mm: float) -> NDArr
     before it. Ink that touches from column to column costs nothing, so that steep strokes are followed at any height.
     """
     rows, columns = bases.shape
-    small = np.where(np.maximum(runs.width, runs.height) < SMALL_MM * px_per_mm, SMALL, 0.0)
+    extra = _extra(runs, bases, px_per_mm)
     back: list[NDArray[np.int64]] = []
     cost = np.zeros((rows, 1))
     top = bottom = bases[:, :1]
@@ -33,7 +39,7 @@ def find_ways(runs: Runs, bases: NDArray[np.float64], px_per_mm: float) -> NDArr
         here = slice(runs.first[c], runs.first[c + 1])
         tops, bottoms, base = runs.top[here], runs.bottom[here], bases[:, c : c + 1]
         away = np.maximum(np.maximum(tops - base, base - bottoms), 0) / px_per_mm
-        pay = (AWAY * np.minimum(away, FAR_MM) + small[here]) / px_per_mm
+        pay = (AWAY * np.minimum(away, FAR_MM) + extra[:, here]) / px_per_mm
         blank = np.maximum(tops - bottom[:, :, None], top[:, :, None] - bottoms) - 1
         ways = cost[:, :, None] + LEAP / px_per_mm * np.maximum(blank, 0)
         came = ways.argmin(axis=1)
@@ -47,6 +53,21 @@ def find_ways(runs: Runs, bases: NDArray[np.float64], px_per_mm: float) -> NDArr
         )
         cost = np.concatenate([reached, idle], axis=1)
     return _traced_back(runs, back, cost)
+
+
+def _extra(runs: Runs, bases: NDArray[np.float64], px_per_mm: float) -> NDArray[np.float64]:
+    """Return what each row pays for each run by the piece of ink it belongs to: float64 (rows, runs)."""
+    level = np.flatnonzero(level_runs(runs, px_per_mm))
+    off = np.abs((runs.top + runs.bottom)[level] / 2 - bases[:, runs.column[level]])
+    near = (off == off.min(axis=0)) & (off < APART_MM * px_per_mm)
+    count = np.array([np.bincount(runs.piece[level[row]], minlength=len(runs.width)) for row in near])
+    holds = count > np.maximum(MUCH * count.sum(axis=0), SMALL_MM * px_per_mm / 2)
+    alone = holds.sum(axis=0) == 1
+    own, others = holds & alone, ~holds & alone
+    small = np.maximum(runs.width, runs.height) < SMALL_MM * px_per_mm
+    height = (runs.bottom - runs.top) / px_per_mm
+    across: NDArray[np.float64] = np.where(small, SMALL, 0.0) + np.where(others, OTHERS, 0.0)
+    return across[:, runs.piece] - OWN * px_per_mm * np.where(own[:, runs.piece], height, 0.0)
 
 
 def _traced_back(runs: Runs, back: list[NDArray[np.int64]], cost: NDArray[np.float64]) -> NDArray[np.int64]:
