@@ -6,6 +6,8 @@ from typing import Final, Literal
 import numpy as np
 from numpy.typing import NDArray
 
+from ecg.recording import PageEvidence
+
 MM_PER_INCH: Final = 25.4
 
 
@@ -126,4 +128,23 @@ class Drawn:
 
     sheet: Sheet
     curves: tuple[Curve, ...]
+    words: tuple[Word, ...] = field(repr=False)
+
+
+@dataclass(frozen=True, eq=False)
+class Digitised:
+    """What a page gave: its leads, and what shows how well.
+
+    Attributes:
+        signal: float32 (leads, samples), mV, NaN where nothing was printed; 500 Hz.
+        leads: the lead of each row.
+        scale_assumed: whether nothing on it is to scale.
+        evidence: overlay, residuals and confidence.
+        words: what is printed on the page.
+    """
+
+    signal: NDArray[np.float32] = field(repr=False)
+    leads: tuple[str, ...]
+    scale_assumed: bool
+    evidence: PageEvidence
     words: tuple[Word, ...] = field(repr=False)

@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 EDGE: Final = 0.25  # share of the core's darkness at which ink begins: fine traces, and blurred ones, stay below 1
+CRACK: Final = 3  # pixels up to which a gap in a column, less 1, is a fault of the print, not paper between two strokes
 STRONG: Final = 0.5  # a piece of ink is nothing but dirt or grid unless it gets as dark as this somewhere
 
 
@@ -43,13 +44,13 @@ class Runs:
 def find_runs(dark: NDArray[np.float32]) -> Runs:
     """Return the runs of ink in a page of darkness (height, width), where a trace's core is 1."""
     mask = (dark >= EDGE).astype(np.uint8)
+    mask = cv2.morphologyEx(mask, cv2.MORPH_CLOSE, np.ones((CRACK, 1), np.uint8))
     mask[[0, -1]] = 0
     _, labels, boxes, _ = cv2.connectedComponentsWithStats(mask, connectivity=8, ltype=cv2.CV_32S)
     strong = np.zeros(len(boxes), bool)
     strong[labels[dark >= STRONG]] = True
     strong[0] = False
-    kept = np.ascontiguousarray((strong[labels]).T)
-    change = np.diff(kept.astype(np.int8), axis=1)
+    change = np.diff(strong[labels].T.astype(np.int8), axis=1)  # column by column
     column, above = np.nonzero(change == 1)
     _, last = np.nonzero(change == -1)
     return Runs(

@@ -12,13 +12,14 @@ from adapters.scan.runs import Runs
 AWAY: Final = 0.05  # and per millimetre away from the row's baseline: another row's ink is dearer than one's own
 FAR_MM: Final = 30.0  # no R wave is higher at 10 mm/mV than this
 GAP: Final = 1.6  # where it finds no ink: dearer than any ink of its own row
-SMALL: Final = 0.5  # where the ink is a piece as small as a letter
+SMALL: Final = 1.0  # where the ink is a piece as small as a letter
 SMALL_MM: Final = 4.0
 # Per millimetre that it leaps over blank paper from one column to the next:
 LEAP: Final = 0.25
 # And per millimetre of a run's height it is paid so much for ink that is surely its row's, since steep strokes are
 # faint and want leaps: without it, a way spares itself the R wave.
 OWN: Final = 0.1
+ANY: Final = 0.01  # and for any ink: of two runs as good, the longer is the stroke
 OTHERS: Final = 1.0  # what ink pays per millimetre across that is surely another row's
 MUCH: Final = 0.2  # of the level ink of a piece: less of it tells no row
 NONE: Final = -1
@@ -67,7 +68,7 @@ def _extra(runs: Runs, bases: NDArray[np.float64], px_per_mm: float) -> NDArray[
     small = np.maximum(runs.width, runs.height) < SMALL_MM * px_per_mm
     height = (runs.bottom - runs.top) / px_per_mm
     across: NDArray[np.float64] = np.where(small, SMALL, 0.0) + np.where(others, OTHERS, 0.0)
-    return across[:, runs.piece] - OWN * px_per_mm * np.where(own[:, runs.piece], height, 0.0)
+    return across[:, runs.piece] - px_per_mm * height * np.where(own[:, runs.piece], OWN, ANY)
 
 
 def _traced_back(runs: Runs, back: list[NDArray[np.int64]], cost: NDArray[np.float64]) -> NDArray[np.int64]:
