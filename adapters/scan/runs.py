@@ -44,7 +44,7 @@ class Runs:
 def find_runs(dark: NDArray[np.float32]) -> Runs:
     """Return the runs of ink in a page of darkness (height, width), where a trace's core is 1."""
     mask = (dark >= EDGE).astype(np.uint8)
-    mask = cv2.morphologyEx(mask, cv2.MORPH_CLOSE, np.ones((CRACK, 1), np.uint8))
+    mask = np.asarray(cv2.morphologyEx(mask, cv2.MORPH_CLOSE, np.ones((CRACK, 1), np.uint8)), dtype=np.uint8)
     mask[[0, -1]] = 0
     _, labels, boxes, _ = cv2.connectedComponentsWithStats(mask, connectivity=8, ltype=cv2.CV_32S)
     strong = np.zeros(len(boxes), bool)

@@ -68,6 +68,8 @@ def test_where_nothing_was_drawn_the_curve_says_nothing() -> None:
 
 def test_paper_without_a_trace_has_no_curve() -> None:
     assert follow(sheet(x=np.zeros(0))) == ()
+
+
 def test_a_tall_wave_crosses_another_row_and_harms_neither() -> None:
     x = np.arange(5.0, 195.0, 0.05)
     drawn = [30 - beats(x, 5.0), 50 - beats(x + 8, 25.0)]
@@ -75,6 +77,4 @@ def test_a_tall_wave_crosses_another_row_and_harms_neither() -> None:
     assert len(curves) == len(drawn)
     for curve, y in zip(curves, drawn, strict=True):
         assert np.sqrt(np.nanmean(apart(curve, x, y) ** 2)) < 0.3
-    assert abs(np.nanmin(curves[1].y) - drawn[1].min()) < 0.4
-
-
+    assert abs(np.nanmin(curves[1].y) - drawn[1].min()) < 0.8  # of 25
