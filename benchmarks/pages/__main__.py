@@ -1,9 +1,10 @@
-"""`python -m benchmarks.pages draw|measure|all|survive`: how well the scan door reads pages that are known."""
+"""`python -m benchmarks.pages draw|measure|all|survive|errors`: how well the scan door reads pages that are known."""
 
 import argparse
 import sys
 from pathlib import Path
 
+from benchmarks.pages import errors
 from benchmarks.pages.draw import KINDS, draw
 from benchmarks.pages.measure import PageFigure, measured, write
 from benchmarks.pages.report import report
@@ -11,23 +12,27 @@ from benchmarks.pages.survive import Survived, survived, told
 from training.corpus import Corpus
 
 WEIGHTS = Path("models/weights")
+TRAINING = range(1, 9)  # the folds of which the image arm learns
 
 
 def main() -> None:
     """Do what is asked."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("what", choices=["draw", "measure", "all", "survive"])
+    parser.add_argument("what", choices=["draw", "measure", "all", "survive", "errors"])
     parser.add_argument("--out", type=Path, default=Path("out/pages"), help="where the pages lie")
     parser.add_argument("--count", type=int, help="how many pages: of each kind 200, of the corpus 600, if not said")
     parser.add_argument("--seed", type=int, default=7)
     parser.add_argument("--kind", nargs="*", choices=KINDS, default=KINDS)
-    parser.add_argument("--corpus", type=Path, help="PTB-XL in its official layout, to survive")
+    parser.add_argument("--corpus", type=Path, help="PTB-XL in its official layout, for survive and errors")
     parser.add_argument("--image", type=Path, default=WEIGHTS / "image.json", help="the image arm's card")
     parser.add_argument("--digital", type=Path, default=WEIGHTS / "twelve-lead.json", help="the 12-lead arm's card")
     parser.add_argument("--strip", type=Path, help="the card of the paper's lead II arm, to score its ten steps")
     asked = parser.parse_args()
     if asked.what == "survive":
         print(_survive(asked))
+        return
+    if asked.what == "errors":
+        print(errors.table(list(errors.pages(Corpus(asked.corpus), TRAINING, asked.count or 300, asked.seed))))
         return
     if asked.what != "measure":
         draw(asked.out, asked.count or 200, asked.seed)
