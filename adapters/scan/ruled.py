@@ -57,7 +57,10 @@ def _spacings(found: Sequence[Line], axis: int) -> list[float]:
 
 
 def _spacing(at: NDArray[np.float64]) -> float | None:
-    """Return the spacing of lines of which a few may be missing, as a ruling of another style lies over them."""
+    """Return the spacing of lines of which a few may be missing, as a ruling of another style lies over them.
+
+    Panels may stand apart by any distance: then nearly all lines lie one spacing from the last.
+    """
     steps = np.diff(at)
     rough = float(np.median(steps[steps > STRAIGHT])) if (steps > STRAIGHT).any() else 0.0
     if not rough:
@@ -65,4 +68,7 @@ def _spacing(at: NDArray[np.float64]) -> float | None:
     places = np.round(np.cumsum(np.concatenate([[0.0], np.round(steps / rough)])))
     spacing, start = np.polyfit(places, at, 1)
     off = np.abs(at - (start + spacing * places)) / spacing
-    return float(spacing) if np.mean(off < EVEN) >= 0.9 else None
+    if np.mean(off < EVEN) >= 0.9:
+        return float(spacing)
+    even = steps[np.abs(steps - rough) < EVEN * rough]
+    return float(even.mean()) if len(even) >= 0.9 * len(steps) else None
