@@ -2,12 +2,17 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import Final
 
+import cv2
 import numpy as np
 from numpy.typing import NDArray
+from scipy.ndimage import median_filter
 
 from adapters.scan.fit import Fit
+from adapters.scan.ink import ink
+from adapters.scan.nouns import Sheet
 from adapters.scan.rows import Row
 
 _STEP: Final = 0.25  # mm
@@ -20,6 +25,12 @@ _DOUBT: Final = 0.25  # the same where all boundaries move together
 # A label stands so many mm after its column's boundary, at least and at most; and what is usual.
 _LABEL: Final = (-1.5, 6.0)
 _USUAL: Final = 1.5
+_COARSE: Final = 4.0  # pixels per mm at which separators are looked for
+# Millimetres below a row and above the next one that are left out: S waves, labels, R waves.
+_BELOW: Final = 6.0
+_ABOVE: Final = 14.0
+_AROUND: Final = 6.0  # mm around a separator that are paler
+_DOTTED: Final = 0.12  # share of a line that is ink where it is dotted, at the least
 _GAP: Final = 2.0  # mm; what is wider parts panels rather than traces, and is no time
 
 
@@ -32,15 +43,15 @@ class Column:
     since: float
 
 
-def columns(rows: Sequence[Row], fit: Fit) -> tuple[Column, ...]:
+def columns(rows: Sequence[Row], fit: Fit, sheet: Sheet) -> tuple[Column, ...]:
     """Return the columns of a sheet from left to right, their times one after the other; one for a single strip."""
     count = max(len(fit.plan.columns), 1)
     traced = rows[: fit.plan.rows] or rows
     x = np.arange(fit.begin - _LABEL[1], fit.begin + count * fit.width + 2 * _LABEL[1], _STEP)
-    evidence = _evidence(traced, x)
+    evidence = _jumps(traced, x) + _separators(rows, sheet, x)
     begin = _begin(fit, x, evidence)
     inner = [_peak(x, evidence, begin + number * fit.width) for number in range(1, count)]
-    blanks = [_blank(traced, edge) if fit.rhythms == 0 else (edge, edge) for edge in inner]
+    blanks = [_blank(traced, edge) for edge in inner]
     lefts = [begin, *(right for _, right in blanks)]
     rights = [*(left for left, _ in blanks), begin + count * fit.width]
     found = []
@@ -56,16 +67,36 @@ def _begin(fit: Fit, x: NDArray[np.float64], evidence: NDArray[np.float64]) -> f
     count = len(fit.plan.columns)
     if count < 2:
         return fit.begin
+    steps = fit.width * np.arange(1, count)
     label = fit.label_left
     prior, reach = fit.begin, (fit.begin - _NEAR, fit.begin + _NEAR)
-    if label is not None and not label - _LABEL[1] <= fit.begin <= label - _LABEL[0]:
-        # The rows begin with something else, such as a pulse cut in half.
-        prior, reach = label - _USUAL, (label - _LABEL[1], label - _LABEL[0])
+    if label is not None:
+        reach = (label - _LABEL[1], label - _LABEL[0])
+        # Where labels are far off, rows begin with something else, such as a pulse cut in half.
+        prior = fit.begin if reach[0] <= fit.begin <= reach[1] else label - _USUAL
     tried = np.arange(reach[0], reach[1] + _STEP, _STEP)
-    edges = tried[:, None] + fit.width * np.arange(1, count)
-    score = np.interp(edges, x, evidence).sum(axis=1) - _DOUBT * np.abs(tried - prior)
-    at_prior = float(np.interp(prior + fit.width * np.arange(1, count), x, evidence).sum())
-    return float(tried[int(np.argmax(score))]) if score.max() > at_prior + _LEAST else prior
+    score = np.interp(tried[:, None] + steps, x, evidence).sum(axis=1) - _DOUBT * np.abs(tried - prior)
+    best = int(np.argmax(score))
+    gained = score[best] - float(np.interp(prior + steps, x, evidence).sum())
+    asked = _LEAST if abs(tried[best] - prior) <= _NEAR else _LEAST * len(steps)
+    return float(tried[best]) if gained > asked else prior
+
+
+def _separators(rows: Sequence[Row], sheet: Sheet, x: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Return by how much each place looks like a printed line from row to row: dotted, dashed or whole."""
+    height, width = sheet.pixels.shape[:2]
+    shrink = _COARSE / sheet.px_per_mm
+    small = cv2.resize(sheet.pixels, (round(width * shrink), round(height * shrink)), interpolation=cv2.INTER_AREA)
+    dark = ink(np.asarray(small, dtype=np.uint8), _COARSE)
+    total, bands = np.zeros(len(x)), 0
+    for upper, lower in pairwise(rows):
+        top, bottom = (round(edge * _COARSE) for edge in (upper.base + _BELOW, lower.base - _ABOVE))
+        if bottom - top >= _BELOW * _COARSE:
+            profile = np.asarray(dark[max(top, 0) : bottom].mean(axis=0), dtype=np.float64)
+            places = (np.arange(len(profile)) + 0.5) / _COARSE - (upper.lean + lower.lean) / 2
+            total += np.interp(x, places, profile - median_filter(profile, round(_AROUND * _COARSE)))
+            bands += 1
+    return np.clip(total / (max(bands, 1) * _DOTTED), 0.0, 1.0) * _MOST
 
 
 def _peak(x: NDArray[np.float64], evidence: NDArray[np.float64], edge: float) -> float:
@@ -85,8 +116,8 @@ def _blank(rows: Sequence[Row], edge: float) -> tuple[float, float]:
     return float(before[-1]), float(after[0])
 
 
-def _evidence(rows: Sequence[Row], x: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Return by how much, in mm a row, each place looks like a boundary."""
+def _jumps(rows: Sequence[Row], x: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Return by how much, in mm a row, traces jump or are missing at each place."""
     total = np.zeros(len(x))
     for row in rows:
         jump = np.clip(np.abs(row.at(x + _FLANK) - row.at(x - _FLANK)), 0.0, _MOST)

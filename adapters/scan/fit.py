@@ -1,7 +1,7 @@
 """How well a layout fits a sheet: its rows, the labels that were read, and the laws that limb leads obey."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Final
 
 import numpy as np
@@ -33,11 +33,13 @@ class Label:
         lead: which.
         word: as it was read.
         sure: whether it can be little else; a stroke may be a separator rather than 'I'.
+        left: the place where it begins, as its row counts places.
     """
 
     lead: str
     word: Word
     sure: bool
+    left: float
 
 
 @dataclass(frozen=True, eq=False)
@@ -71,7 +73,7 @@ class Fit:
     @property
     def label_left(self) -> float | None:
         """Where the first column's labels begin, mm, as the labels of all columns say; None for too few of them."""
-        lefts = [label.word.box[0] - max(column, 0) * self.width for (column, _), label in self.named.items()]
+        lefts = [label.left - max(column, 0) * self.width for (column, _), label in self.named.items()]
         return float(np.median(lefts)) if len(lefts) >= _FEW else None
 
     @property
@@ -88,7 +90,7 @@ def labels_of(words: Sequence[Word]) -> tuple[Label, ...]:
         lead = lead_of(word.text)
         left, top, right, bottom = word.box
         if lead is not None and bottom - top <= _LABEL_HEIGHT and right - left <= _LABEL_WIDTH:
-            found.append(Label(lead, word, lead not in ROMANS))
+            found.append(Label(lead, word, lead not in ROMANS, left))
     return tuple(found)
 
 
@@ -124,10 +126,14 @@ def _place_labels(
         named: dict[tuple[int, int], Label] = {}
         against = 0
         for label in sorted(labels, key=lambda label: label.sure):
-            near = [r for r, row in enumerate(rows) if abs(_height(label) - row.base - offset) <= reach]
-            place = _place(plan, label, near, begin, width)
+            near = {
+                r: label.word.box[0] - row.lean
+                for r, row in enumerate(rows)
+                if abs(_height(label) - row.base - offset) <= reach
+            }
+            place = _place(plan, label.lead, near, begin, width)
             if place is not None:
-                named[place] = label
+                named[place] = replace(label, left=near[place[1]])
             else:
                 against += label.sure
         if _weight(named, against) > _weight(*best):
@@ -140,7 +146,7 @@ def _refined(named: dict[tuple[int, int], Label], width: float) -> float:
     columns = np.array([max(column, 0) for column, _ in named])
     if len(columns) < _FEW or len(set(columns.tolist())) < 2:
         return width
-    lefts = np.array([label.word.box[0] for label in named.values()])
+    lefts = np.array([label.left for label in named.values()])
     pairs = [(j - i, b - a) for i, a in zip(columns, lefts, strict=True) for j, b in zip(columns, lefts, strict=True)]
     refined = float(np.median([step / apart for apart, step in pairs if apart > 0]))
     return refined if abs(refined - width) <= _CUT_OFF * width else width
@@ -150,17 +156,18 @@ def _weight(named: dict[tuple[int, int], Label], against: int) -> float:
     return sum(1.0 if label.sure else 0.5 for label in named.values()) - against
 
 
-def _place(plan: Plan, label: Label, near: list[int], begin: float, width: float) -> tuple[int, int] | None:
-    """Return the place of a label in a layout, or None where it has no business there."""
-    left = label.word.box[0]
-    for column, row in plan.places(label.lead):
-        into = (left - begin) / width - column
-        if row in near and -_EARLY <= into <= _WITHIN:
+def _place(plan: Plan, lead: str, near: dict[int, float], begin: float, width: float) -> tuple[int, int] | None:
+    """Return the column and the row of a label in a layout, or None where it has no business there.
+
+    Rows near the label have the place where it begins.
+    """
+    for column, row in plan.places(lead):
+        if row in near and -_EARLY <= (near[row] - begin) / width - column <= _WITHIN:
             return column, row
     # A rhythm strip's label stands where the first column's do.
     rhythm = [row for row in near if row >= plan.rows]
     first = _EARLY * width * max(len(plan.columns), 1) / 4
-    if rhythm and -first <= left - begin <= 3 * first and not label.lead.endswith("R"):
+    if rhythm and -first <= near[rhythm[0]] - begin <= 3 * first and not lead.endswith("R"):
         return -1, rhythm[0]
     return None
 

@@ -19,8 +19,10 @@ from ecg.leads import INVERTED_AVR
 _SURELY: Final = 4.0  # labels in their places that settle a layout
 _HARDLY: Final = 1.5  # labels that settle it where Einthoven agrees well
 _WELL: Final = 0.25  # residual of leads that agree well
-_BADLY: Final = 0.5  # residual from which a trace was misread, or misnamed; 0.58 is chance
+_BADLY: Final = 0.45  # residual from which a trace was misread, or misnamed; 0.58 is chance
+_LAW: Final = 6.0  # labels that limb leads which break their laws entirely outweigh
 _ALIKE: Final = 0.6  # likeness from which a rhythm strip surely is a lead
+_FAIRLY: Final = 0.3  # likeness from which it is what its label seems to say
 _UNLIKE: Final = 0.0  # likeness below which it surely is not
 _USUAL_RHYTHMS: Final = ("II", "V1", "V5")
 _LONGEST: Final = 10.5  # s; columns that are longer in all cannot follow one another in 10 s, so they are simultaneous
@@ -44,9 +46,8 @@ def place(curves: Sequence[Curve], words: Sequence[Word], scale: Scale, sheet: S
         UnreadablePage: 'layout-unknown' where no layout surely fits, 'leads-disagree' where limb leads break
             Einthoven's law, 'too-short' where there is less than 2 s of a lead.
     """
-    rows = rows_of(curves)
-    fit = _chosen(rows, words)
-    across = columns(rows, fit)
+    rows, fit = _chosen(rows_of(curves), words)
+    across = columns(rows, fit, sheet)
     seconds = (across[-1].right - across[-1].since) / scale.mm_per_s
     if seconds < _LEAST_SECONDS:
         raise UnreadablePage("too-short")
@@ -69,17 +70,26 @@ def _pieces(rows: Sequence[Row], fit: Fit, across: Sequence[Column]) -> list[_Pi
     return pieces
 
 
-def _chosen(rows: Sequence[Row], words: Sequence[Word]) -> Fit:
+def _chosen(rows: tuple[Row, ...], words: Sequence[Word]) -> tuple[tuple[Row, ...], Fit]:
+    """Return the layout that fits best, and the rows that it is of: all, or all but one that is a frame or a fold."""
     labels = labels_of(words)
-    found = [fit for plan in plans() for fit in fits(plan, rows, labels)]
+    kept = [rows, rows[1:], rows[:-1]]
+    found = [(some, fit) for some in kept for plan in plans() for fit in fits(plan, some, labels)]
     if not found:
         raise UnreadablePage("layout-unknown")
-    best = max(found, key=lambda fit: (fit.agreeing - 2 * fit.against, -np.nan_to_num(fit.worst, nan=1.0)))
+    some, best = max(found, key=lambda each: _worth(each[1]) - 2.0 * (len(rows) - len(each[0])))
     if best.against * 3 > best.agreeing or not _settled(best):
+        raise UnreadablePage("layout-unknown")
+    if len(some) < len(rows) and best.agreeing < _SURELY:
         raise UnreadablePage("layout-unknown")
     if best.misnamed or best.worst > _BADLY:
         raise UnreadablePage("leads-disagree")
-    return best
+    return some, best
+
+
+def _worth(fit: Fit) -> float:
+    """How much speaks for a layout: labels, and the limb leads' laws."""
+    return fit.agreeing - 2 * fit.against - _LAW * float(np.nan_to_num(fit.worst, nan=1.0))
 
 
 def _settled(fit: Fit) -> bool:
@@ -100,7 +110,7 @@ def _rhythm_name(rows: Sequence[Row], r: int, across: Sequence[Column], fit: Fit
     # Strokes alone may be 'I', 'II' or 'III', some unread; the trace tells which.
     if label is not None and label.sure and not looks.get(label.lead, 1.0) < _UNLIKE:
         return label.lead
-    if label is not None and not fit.plan.columns:
+    if label is not None and (not fit.plan.columns or looks.get(label.lead, -1.0) >= _FAIRLY):
         return label.lead
     usual = {lead: looks[lead] for lead in _USUAL_RHYTHMS if np.isfinite(looks.get(lead, np.nan))}
     best = max(usual, key=lambda lead: usual[lead], default=None)
@@ -110,7 +120,8 @@ def _rhythm_name(rows: Sequence[Row], r: int, across: Sequence[Column], fit: Fit
 def _strip(piece: _Piece, scale: Scale, fit: Fit) -> Strip:
     row, curve = piece.row, piece.row.curve
     left, right = max(piece.column.left, row.begin), min(piece.column.right, row.end)
-    inside = (curve.x >= left) & (curve.x <= right) if right == row.end else (curve.x >= left) & (curve.x < right)
+    places = curve.x - row.lean
+    inside = (places >= left) & ((places <= right) if right == row.end else (places < right))
     x, y = curve.x[inside], curve.y[inside].copy()
     for label in fit.named.values():
         y[_under(x, y, label.word)] = np.nan
@@ -118,7 +129,7 @@ def _strip(piece: _Piece, scale: Scale, fit: Fit) -> Strip:
     lead = piece.lead
     if lead == INVERTED_AVR:
         y, lead = 2 * zero - y, "aVR"
-    first = float(x[0]) if len(x) else left
+    first = float(x[0]) - row.lean if len(x) else left
     begins = max(first - piece.column.since, 0.0) / scale.mm_per_s
     return Strip(lead, begins, Curve(x, y, curve.surety[inside]), zero, "layout" if piece.label is None else "print")
 

@@ -11,6 +11,8 @@ from adapters.scan.nouns import Curve
 from adapters.scan.pulses import Pulse, pulse_of
 
 _PULSE: Final = 2.0  # mm before the other rows' beginnings from which on a row begins with a pulse
+_FEW: Final = 3  # pulses that tell how rows lean
+_MOST_LEAN: Final = 8.0  # mm; what is more is no lean but a pulse misread
 _ONE: Final = 6.5  # mm; no two rows lie closer
 _AFTER: Final = 1.3  # mm beside a pulse's top that are still its flank and foot
 _GAP: Final = 4.0  # mm within which a gap parts a pulse from its row
@@ -25,18 +27,21 @@ class Row:
 
     Attributes:
         curve: as it was followed, its pulse with it.
-        begin, end: mm from the sheet's left edge, between which it shows leads.
+        begin, end: between which places it shows leads.
         base: the y of its middle, mm.
+        lean: by how many mm it lies to the right of where it would on paper that was laid flat perfectly. Its places
+            are mm from the sheet's left edge less this, so that places of all rows are of one time.
     """
 
     curve: Curve
     begin: float
     end: float
     base: float
+    lean: float = 0.0
 
     def at(self, x: NDArray[np.float64]) -> NDArray[np.float64]:
         """Return the curve's y at places x, NaN where there is none."""
-        return np.interp(x, self.curve.x, self.curve.y, left=np.nan, right=np.nan)
+        return np.interp(x + self.lean, self.curve.x, self.curve.y, left=np.nan, right=np.nan)
 
     def height(self, x: NDArray[np.float64]) -> NDArray[np.float64]:
         """Return how high it stands above its baseline at places x, mm, NaN where it is not seen."""
@@ -57,12 +62,29 @@ def rows_of(curves: Iterable[Curve]) -> tuple[Row, ...]:
 
 
 def _aligned(rows: list[tuple[Row, Pulse | None]]) -> tuple[Row, ...]:
-    """Let rows whose pulse was not made out begin where the others do: pulses stand below each other."""
-    begins = [row.begin for row, pulse in rows if pulse is not None and pulse.whole and pulse.at == "start"]
-    if not begins:
+    """Let rows begin where their pulses say: pulses stand below each other, also where one was not made out."""
+    whole = [(row, pulse) for row, pulse in rows if pulse is not None and pulse.whole and pulse.at == "start"]
+    if not whole:
         return tuple(row for row, _ in rows)
-    common = float(np.median(begins))
-    return tuple(replace(row, begin=common) if row.begin < common - _PULSE else row for row, _ in rows)
+    leans = _leans(whole, [row.base for row, _ in rows])
+    leaning = [
+        replace(row, begin=row.begin - lean, end=row.end - lean, lean=lean)
+        for (row, _), lean in zip(rows, leans, strict=True)
+    ]
+    begins = {id(row): each.begin for (row, _), each in zip(rows, leaning, strict=True)}
+    common = float(np.median([begins[id(row)] for row, _ in whole]))
+    return tuple(replace(row, begin=common) if row.begin < common - _PULSE else row for row in leaning)
+
+
+def _leans(whole: list[tuple[Row, Pulse]], bases: list[float]) -> list[float]:
+    """Return how far rows lean to the right, by a line through their pulses' left flanks."""
+    if len(whole) < _FEW:
+        return [0.0] * len(bases)
+    lefts = np.array([pulse.left for _, pulse in whole])
+    at = np.array([row.base for row, _ in whole])
+    slope = float(np.median([(lefts[j] - lefts[i]) / (at[j] - at[i]) for i in range(len(at)) for j in range(i)]))
+    leans = slope * (np.array(bases) - np.median(at))
+    return [float(lean) for lean in leans] if np.abs(leans).max() <= _MOST_LEAN else [0.0] * len(bases)
 
 
 def _level(curve: Curve) -> float:

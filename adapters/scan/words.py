@@ -25,9 +25,10 @@ _WIDE: Final = (0.2, 7.0)
 _LINE: Final = 4.0  # mm up to which what is tall may be several characters that touch, at low resolution
 _STROKE: Final = 0.28  # of its height that a stroke is wide at most: alone it may be 'I', a separator, or an R wave
 _SPACE: Final = 1.2  # mm between characters of one piece
+_WORDS: Final = 3.0  # mm between the words of a line
 _LABEL_WIDTH: Final = 14.0  # mm up to which a piece may be a label
-_MOST_LABELS: Final = 48
-_MOST_LINES: Final = 12  # longer pieces that are read, those nearest to the top or the bottom: header and footer
+_MOST_LABELS: Final = 36
+_MOST_LINES: Final = 8  # longer pieces that are read, those nearest to the top or the bottom: header and footer
 _MARGIN: Final = 0.4  # mm around a piece, so that no character is cut
 _LEAST: Final = 0.3  # surety below which characters are noise
 _ENOUGH: Final = 3  # named leads that show a page to be upright
@@ -98,9 +99,17 @@ def _pieces(dark: NDArray[np.bool_], px_per_mm: float) -> NDArray[np.float64]:
     for left, top, right, bottom in np.rint(characters[fit] * px_per_mm).astype(int):
         filled[top:bottom, left:right] = 1
     bridge = np.ones((1, round(_SPACE * px_per_mm) | 1), np.uint8)
-    pieces = _components(cv2.morphologyEx(filled, cv2.MORPH_CLOSE, bridge)) / px_per_mm
-    wide, tall = pieces[:, 2] - pieces[:, 0], pieces[:, 3] - pieces[:, 1]
-    return pieces[wide > _STROKE * tall]
+    joined = cv2.morphologyEx(filled, cv2.MORPH_CLOSE, bridge)
+    pieces = _components(joined) / px_per_mm
+    lines = (
+        _components(cv2.morphologyEx(joined, cv2.MORPH_CLOSE, np.ones((1, round(_WORDS * px_per_mm) | 1)))) / px_per_mm
+    )
+    lines = lines[lines[:, 2] - lines[:, 0] > _LABEL_WIDTH]
+    middle = (pieces[:, :2] + pieces[:, 2:]) / 2
+    alone = ~((middle[:, None] >= lines[:, :2]) & (middle[:, None] <= lines[:, 2:])).all(axis=2).any(axis=1)
+    found = np.concatenate([pieces[alone], lines])
+    wide, tall = found[:, 2] - found[:, 0], found[:, 3] - found[:, 1]
+    return found[wide > _STROKE * tall]
 
 
 def _components(mask: NDArray[np.uint8]) -> NDArray[np.float64]:

@@ -155,3 +155,38 @@ def test_every_layout_on_file_is_valid_and_named_once() -> None:
     for plan in plans():
         if plan.columns:
             assert sorted(lead.removeprefix("-") for column in plan.columns for lead in column) == sorted(LEADS)
+
+
+def test_a_frame_above_the_rows_is_left_out() -> None:
+    printer = Printer(rhythms=())
+    curves = printer.curves()
+    frame = Curve(curves[0].x, np.full(len(curves[0].x), 8.0), curves[0].surety)
+    strips = place((frame, *curves), printer.words(), scale_of(printer), sheet())
+    assert [strip.lead for strip in strips] == [lead for column in COLUMNS_3X4 for lead in column]
+    assert worst_difference(strips, printer) < 0.1
+
+
+def test_rows_that_lean_are_of_one_time() -> None:
+    printer = Printer()
+    leaning = tuple(Curve(c.x + 1.3 * n, c.y, c.surety) for n, c in enumerate(printer.curves()))
+    strips = place(leaning, printer.words(), scale_of(printer), sheet())
+    assert [strip.lead for strip in strips[12:]] == ["II"]
+    assert worst_difference(strips, printer) < 0.15
+
+
+def test_panels_apart_are_of_successive_times() -> None:
+    printer = Printer(pulse="", columns=SIX_BY_TWO, rhythms=(), seconds=5, spacing=22, labels=True)
+    middle = printer.begin + 125.0
+    apart = []
+    for curve in printer.curves():
+        x = np.arange(curve.x[0], curve.x[-1] + 6.0, 0.2)
+        y = np.interp(np.where(x < middle, x, x - 6.0), curve.x, curve.y)
+        y[(x >= middle) & (x < middle + 6.0)] = np.nan
+        apart.append(Curve(x, y, np.ones(len(x), np.float32)))
+    words = tuple(
+        dataclasses.replace(w, box=(w.box[0] + 6, w.box[1], w.box[2] + 6, w.box[3])) if w.text[0] == "V" else w
+        for w in printer.words()
+    )
+    strips = place(apart, words, scale_of(printer), sheet())
+    assert {round(strip.begins, 1) for strip in strips} == {0.0, 5.0}
+    assert worst_difference(strips, printer) < 0.1
