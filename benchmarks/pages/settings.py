@@ -122,7 +122,13 @@ def job(page: Setting, source: Path, file: Path, truth: Path) -> dict[str, Any]:
 
 
 def printed(page: Setting, drawn: NDArray[np.floating]) -> NDArray[np.float32]:
-    """Return what of the signal is on the page: float32 (12, 5000), mV at 500 Hz, NaN where nothing is printed."""
+    """Return what of the signal is on the page: float32 (12, 5000), mV at 500 Hz, NaN where nothing is printed.
+
+    Time is the paper's. dicom-ecg-plot lays n samples on 250 mm as if they were n - 1, so that its 25 mm/s are 25.005.
+    """
+    if page.tool == "dicom-ecg-plot":
+        at = np.arange(drawn.shape[1]) * (1 - 1 / drawn.shape[1])
+        drawn = np.stack([np.interp(at, np.arange(drawn.shape[1]), row) for row in drawn])
     truth = np.full((len(LEADS), SAMPLES), np.nan, np.float32)
     columns, length = COLUMNS[page.layout], drawn.shape[1]
     chunk = length // columns
