@@ -5,11 +5,10 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from adapters.readers import read
-from ecg.errors import EcgError, UnreadablePage
+from adapters.scan.digitise import digitise
+from adapters.scan.pictures import page
+from ecg.errors import UnreadablePage
 from ecg.leads import LEADS
-from ecg.payload import Payload
-from ecg.recording import Waveform
 
 
 @dataclass(frozen=True, eq=False)
@@ -28,20 +27,12 @@ class ReadPage:
 
 
 def read_page(data: bytes) -> ReadPage:
-    """Read a page as anybody's payload is read."""
+    """Read the first page of a file."""
     try:
-        recording = read(Payload(data))[0]
+        made = digitise(page(data, 0))
     except UnreadablePage as refusal:
         return ReadPage(None, refusal.reason, scaled=False)
-    except EcgError as refusal:
-        return ReadPage(None, refusal.code, scaled=False)
-    return ReadPage(in_order(recording.waveform), "", scaled=not recording.provenance.scale_assumed)
-
-
-def in_order(waveform: Waveform) -> NDArray[np.float32]:
-    """Return float32 (12, samples) in the order of LEADS, NaN where a lead is not there."""
-    made = np.full((len(LEADS), waveform.signal.shape[1]), np.nan, np.float32)
-    for lead, row in zip(waveform.leads, waveform.signal, strict=True):
-        if lead in LEADS:
-            made[LEADS.index(lead)] = row
-    return made
+    signal = np.full((len(LEADS), made.signal.shape[1]), np.nan, np.float32)
+    for lead, row in zip(made.leads, made.signal, strict=True):
+        signal[LEADS.index(lead)] = row
+    return ReadPage(signal, "", scaled=not made.scale_assumed)
