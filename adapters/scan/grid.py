@@ -4,9 +4,9 @@ from dataclasses import dataclass, field
 from typing import Final
 
 import numpy as np
-from numpy.typing import NDArray
 
 from adapters.scan.lattice import lattice_of
+from adapters.scan.nouns import MM_PER_INCH, Picture
 from adapters.scan.period import read_period
 from adapters.scan.plane import plane_of
 from adapters.scan.response import grid_response, working_copy
@@ -36,21 +36,21 @@ class Grid:
     box: tuple[float, float, float, float]
 
 
-def find_grid(pixels: NDArray[np.uint8]) -> Grid | None:
-    """The grid of a picture, uint8 (height, width, 3), or None where there is none that is sure."""
-    copy, scale = working_copy(pixels)
+def find_grid(picture: Picture) -> Grid | None:
+    """The grid of a picture, or None where there is none that is sure."""
+    copy, scale = working_copy(picture.pixels)
     response = grid_response(copy)
     tiles = tiles_of(response)
     lattice = lattice_of(tiles)
     found = lattice.found
-    if found.sum() < _FEWEST or found.mean() < _LEAST or np.median(lattice.heights[found]) < _PLAIN:
+    if found.sum() < _FEWEST or found.mean() < _LEAST or lattice.plain < _PLAIN:
         return None
     plane = plane_of(lattice, tiles, response)
-    reading = read_period(plane, response, scale)
-    if not reading.sure or plane.error * reading.mm > _FURTHEST:
+    reading = read_period(plane, response, scale, picture.dpi and picture.dpi / MM_PER_INCH)
+    if not reading.sure or plane.error * max(reading.mm) > _FURTHEST:
         return None
     shrink = np.array([[scale, 0, (scale - 1) / 2], [0, scale, (scale - 1) / 2], [0, 0, 1]])
-    to_mm = np.diag([reading.mm, reading.mm, 1.0]) @ plane.matrix @ shrink
+    to_mm = np.diag([*reading.mm, 1.0]) @ plane.matrix @ shrink
     low, high = plane.bounds
     box = (*(low * reading.mm), *(high * reading.mm))
     return Grid(to_mm, float(found.mean()), box)

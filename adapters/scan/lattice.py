@@ -16,22 +16,24 @@ Floats = NDArray[np.float64]
 # Periods looked for, px. At 2.2 px a line and its gap are still told apart; a 5 mm square has at most 80 px here.
 _SHORTEST: Final = 2.2
 _LONGEST: Final = 60.0
-_STEPS: Final = 150  # of the logarithm of the frequency: 2.2 % each
-_ANGLES: Final = 180  # of one degree
+_STEPS: Final = 110  # of the logarithm of the frequency: 3 % each
+_ANGLES: Final = 90  # of two degrees
 
-# Perspective and curl make squares oblong and oblique: within so many steps of frequency and degrees.
-_OBLONG: Final = 9
-_OBLIQUE: Final = 9
+# Perspective and curl make squares oblong and oblique: within so many steps of frequency and angle.
+_OBLONG: Final = 7
+_OBLIQUE: Final = 5
 
-# Of harmonics that stand out about as well, the lowest is followed: the higher ones lie too near to each other.
-_AS_PLAIN: Final = 0.85
+# Of harmonics that stand out so well, the lowest is followed: the higher ones lie too near to each other. Where its
+# peaks are not plain in most tiles, as under strong perspective, a plainer one is.
+_AS_PLAIN: Final = (0.78, 0.92)
+_PLAIN: Final = 100.0
 
 # How far above noise a peak must rise; noise alone does so once in a thousand tiles.
 _CLEAR: Final = 14.0
 # From one tile to the next, half a tile away, a frequency changes by less than this share of itself; from the plainest
 # tile to the first one, by less than that.
 _NEIGHBOUR: Final = 0.08
-_FIRST: Final = 0.15
+_FIRST: Final = 0.12
 
 
 @dataclass(frozen=True, eq=False)
@@ -52,10 +54,26 @@ class Lattice:
         """Which tiles show the grid: (rows, columns)."""
         return self.heights > 0
 
+    @property
+    def plain(self) -> float:
+        """How far the weaker peak rises above noise in the median tile where it does at all, else 0."""
+        return float(np.median(self.heights[self.found])) if self.found.any() else 0.0
+
 
 def lattice_of(tiles: Tiles) -> Lattice:
     """The frequencies that both directions share in most tiles. May be a harmonic of the true ones, the same in all."""
-    common = _common(tiles)
+    total, steps, angles = _totals(tiles)
+    best = Lattice(np.empty((0, 0, 2, 2)), np.zeros((1, 1)))
+    for share in _AS_PLAIN:
+        lattice = _followed(tiles, _common(total, steps, angles, share))
+        best = max(best, lattice, key=lambda each: each.plain)
+        if best.plain >= _PLAIN:
+            break
+    return best
+
+
+def _followed(tiles: Tiles, common: Floats) -> Lattice:
+    """A pair of frequencies (2, 2), followed from the tile where it is plainest."""
     rows, columns = tiles.power.shape[:2]
     firsts = {
         (row, column): _pair(tiles.power[row, column], common, _FIRST)
@@ -84,20 +102,25 @@ def _pair(power: NDArray[np.float32], about: Floats, share: float) -> tuple[Floa
     return np.array([each.frequency for each in peaks]), min(each.height for each in peaks)
 
 
-def _common(tiles: Tiles) -> Floats:
-    """The pair of frequencies, equal and at right angles, that stands out in most tiles: (2, 2)."""
+def _totals(tiles: Tiles) -> tuple[Floats, Floats, Floats]:
+    """How far pairs of frequencies, equal and at right angles, stand out in most tiles: by frequency and angle."""
     steps = np.exp(np.linspace(np.log(1 / _LONGEST), np.log(1 / _SHORTEST), _STEPS))
-    angles = np.deg2rad(np.arange(_ANGLES))
+    angles = np.pi / _ANGLES * np.arange(_ANGLES)
     x = (np.outer(steps, np.cos(angles)) * PAD + PAD // 2).astype(np.float32)
     y = (np.outer(steps, np.sin(angles)) * PAD + PAD // 2).astype(np.float32)
-    quarter = _ANGLES // 2
+    quarter, near = _ANGLES // 2, np.ones((_OBLONG, _OBLIQUE), np.uint8)
     total = np.zeros((_STEPS, quarter))
     for power in tiles.power.reshape(-1, PAD, PAD):
-        polar = np.log(cv2.remap(power, x, y, cv2.INTER_LINEAR) + 1)
-        spread = cv2.dilate(np.hstack([polar, polar[:, :quarter]]), np.ones((_OBLONG, _OBLIQUE), np.uint8))
-        total += np.minimum(spread[:, :quarter], spread[:, quarter : 2 * quarter])
+        polar = cv2.log(cv2.remap(power, x, y, cv2.INTER_LINEAR) + 1)
+        spread = cv2.dilate(np.hstack([polar[:, quarter:], polar, polar[:, :quarter]]), near)
+        total += np.minimum(spread[:, quarter:_ANGLES], spread[:, _ANGLES : _ANGLES + quarter])
+    return total - np.median(total, axis=1, keepdims=True), steps, angles  # less what noise gives in every direction
+
+
+def _common(total: Floats, steps: Floats, angles: Floats, share: float) -> Floats:
+    """The lowest pair that stands out by a share of what the plainest does: (2, 2)."""
     plain = total.max(1)
-    lowest = int(np.argmax(plain >= _AS_PLAIN * plain.max()))
+    lowest = int(np.argmax(plain >= share * plain.max()))
     best = lowest + int(np.argmax(plain[lowest : lowest + _OBLONG]))
     angle = angles[int(np.argmax(total[best]))]
     across = steps[best] * np.array([np.cos(angle), np.sin(angle)])

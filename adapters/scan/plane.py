@@ -14,7 +14,8 @@ from adapters.scan.tiles import Floats, Tiles
 
 _CELL: Final = 40  # px: a side of the cells whose phases are compared; a few periods
 _LOOSE: Final = 0.05  # a frequency or phase off by this share counts no longer with its square, but with its size
-_WEAK: Final = 0.35  # a cell counts where its lines stand out by this share of what they do in the median cell
+_FAR: Final = 1.0  # periods: cells off by more than this are on a fold, or beside the page
+_WEAK: Final = 0.35  # a cell counts where its lines stand out by this share of what they do in a good one
 
 
 @dataclass(frozen=True, eq=False)
@@ -83,16 +84,19 @@ def _from_phases(matrix: Floats, response: NDArray[np.float32]) -> Plane:
     phases = []
     for line in m[:2]:
         turns = 2 * np.float32(np.pi) * (line[0] * x + line[1] * y + line[2]) / depth
-        phases.append(
-            _cells(response * np.cos(turns), rows, columns) - 1j * _cells(response * np.sin(turns), rows, columns)
-        )
+        real, imaginary = cv2.polarToCart(response, -turns)
+        phases.append(_cells(real, rows, columns) + 1j * _cells(imaginary, rows, columns))
     sizes = np.minimum(np.abs(phases[0]), np.abs(phases[1]))
-    seen = sizes > _WEAK * np.median(sizes)
+    seen = sizes > _WEAK * np.percentile(sizes, 75)
     ahead = np.stack([unwrapped(np.angle(each) / (2 * np.pi), sizes * seen) for each in phases], -1)
     down, across = np.nonzero(seen)
     points = np.column_stack([(across + 0.5) * width / columns - 0.5, (down + 0.5) * height / rows - 0.5])
     wanted = positions(matrix, points) + ahead[seen]
     exact = _fit(matrix, points, wanted)
+    off = np.abs(positions(exact, points) - wanted).max(1)
+    near = off < _FAR if np.mean(off < _FAR) > 0.5 else off <= np.median(off)
+    points, wanted = points[near], wanted[near]
+    exact = _fit(exact, points, wanted)
     error = float(np.sqrt(np.mean((positions(exact, points) - wanted) ** 2)))
     corners = np.concatenate([points + np.array(each) * _CELL / 2 for each in ((-1, -1), (1, -1), (-1, 1), (1, 1))])
     reached = positions(exact, corners)

@@ -31,7 +31,7 @@ def rectify(picture: Picture) -> Sheet:
     Raises:
         UnreadablePage: no-grid where nothing tells the millimetres, resolution-too-low.
     """
-    grid = find_grid(picture.pixels)
+    grid = find_grid(picture)
     if grid is None:
         return laid_across(_by_dpi(picture))
     fine = _px_per_mm(grid)
@@ -78,7 +78,8 @@ def _extent(grid: Grid, picture: Picture) -> tuple[float, float, float, float]:
 
 def _warped(picture: Picture, matrix: Floats, size: float, mm: tuple[float, float], surety: float) -> Sheet:
     shape = (max(1, round(mm[0] * size)), max(1, round(mm[1] * size)))
+    flags = cv2.INTER_CUBIC if size == _COARSEST_SHEET else cv2.INTER_LINEAR
     pixels = cv2.warpPerspective(
-        picture.pixels, matrix, shape, flags=cv2.INTER_CUBIC, borderMode=cv2.BORDER_CONSTANT, borderValue=_WHITE
+        picture.pixels, matrix, shape, flags=flags, borderMode=cv2.BORDER_CONSTANT, borderValue=_WHITE
     )
     return Sheet(np.asarray(pixels, np.uint8), size, matrix / matrix[2, 2], surety)

@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 from typing import Final
 
+import cv2
 import numpy as np
 import scipy.fft
 from numpy.typing import NDArray
@@ -10,7 +11,7 @@ from numpy.typing import NDArray
 Floats = NDArray[np.float64]
 
 SIDE: Final = 160  # of a tile, px: six 5 mm squares of a working copy, twelve of a picture of 2.5 px per mm
-STEP: Final = 80
+STEP: Final = 96
 PAD: Final = 256  # side of a spectrum: peaks are 1.6 bins wide, and can be placed between bins
 
 
@@ -36,7 +37,7 @@ class Peak:
 
 
 def tiles_of(response: NDArray[np.float32]) -> Tiles:
-    """The spectra of a response's tiles, half overlapping. A response smaller than a tile is filled up with zeros."""
+    """The spectra of a response's tiles, overlapping. A response smaller than a tile is filled up with zeros."""
     missing = [max(0, SIDE - side) for side in response.shape]
     padded = np.pad(response, [(0, each) for each in missing])
     tops, lefts = _starts(padded.shape[0]), _starts(padded.shape[1])
@@ -71,15 +72,15 @@ def _starts(length: int) -> NDArray[np.int64]:
 
 def _rings() -> NDArray[np.int64]:
     down, across = np.arange(PAD) - PAD // 2, np.arange(PAD // 2 + 1)
-    return np.hypot(down[:, None], across[None, :]).round().astype(np.int64)
+    return np.hypot(down[:, None], across[None, :]).round().astype(np.int64).ravel()
 
 
 def _spectrum(piece: NDArray[np.float32], rings: NDArray[np.int64]) -> NDArray[np.float32]:
     """Power over its geometric mean at the same distance from zero frequency."""
     half = scipy.fft.rfft2(piece, (PAD, PAD))
-    power = np.fft.fftshift(half.real**2 + half.imag**2, axes=0) + 1e-6
-    noise = np.bincount(rings.ravel(), np.log(power).ravel()) / np.bincount(rings.ravel())
-    power /= np.exp(noise).astype(np.float32)[rings]
+    power = np.fft.fftshift(half.real**2 + half.imag**2, axes=0) + np.float32(1e-6)
+    noise = np.bincount(rings, cv2.log(power).ravel()) / np.maximum(np.bincount(rings), 1)
+    power /= np.exp(noise).astype(np.float32)[rings].reshape(power.shape)
     whole = np.empty((PAD, PAD), np.float32)
     whole[:, PAD // 2 :] = power[:, :-1]
     whole[1:, 1 : PAD // 2] = power[:0:-1, -2:0:-1]
