@@ -46,14 +46,24 @@ def is_ruling(line: Line) -> bool:
 
 
 def _spacings(found: Sequence[Line], axis: int) -> list[float]:
-    """Return the even spacings in points of the lines that cross an axis, one of each style that has one."""
-    places: dict[Style, set[float]] = defaultdict(set)
+    """Return the even spacings in points of the lines that cross an axis, of each style and panel that has one."""
+    places: dict[Style, dict[tuple[int, int], set[float]]] = defaultdict(lambda: defaultdict(set))
     for line in found:
         extent = np.ptp(line.points, axis=0)
         if extent[axis] <= STRAIGHT and extent[1 - axis] >= LEAST_LENGTH:
-            places[line.style].add(round(float(line.points[0, axis]), 3))
-    rows = [np.array(sorted(each)) for each in places.values() if len(each) >= LEAST_LINES]
-    return [spacing for at in rows if (spacing := _spacing(at))]
+            along = line.points[:, 1 - axis]
+            panel = round(float(along.min())), round(float(along.max()))
+            places[line.style][panel].add(round(float(line.points[0, axis]), 3))
+    return [spacing for panels in places.values() for spacing in _of_panels(list(panels.values()))]
+
+
+def _of_panels(panels: Sequence[set[float]]) -> list[float]:
+    """Return the spacings of panels, whose lines end together, or of all lines where none of them is one."""
+    for tried in (panels, [set().union(*panels)]):
+        rows = [np.array(sorted(each)) for each in tried if len(each) >= LEAST_LINES]
+        if spacings := [spacing for at in rows if (spacing := _spacing(at))]:
+            return spacings
+    return []
 
 
 def _spacing(at: NDArray[np.float64]) -> float | None:

@@ -24,3 +24,12 @@ def test_panels_may_stand_apart_by_any_distance(apart: float) -> None:
 def test_lines_at_any_distance_are_no_paper() -> None:
     places = np.cumsum(np.random.default_rng(1).uniform(0.5, 1.5, 80))
     assert points_per_mm(ruled(places.tolist())) is None
+
+
+def test_a_strip_below_panels_may_be_ruled_half_a_millimetre_beside_them() -> None:
+    panels = [
+        Line(np.array([(at * MM, 0.0), (at * MM, 100.0)]), STYLE) for p in range(4) for at in p * 68.5 + np.arange(63)
+    ]
+    strip = [Line(np.array([(at * MM, 120.0), (at * MM, 220.0)]), STYLE) for at in np.arange(251)]
+    down = [Line(np.array([(0.0, at * MM), (700.0, at * MM)]), STYLE) for at in np.arange(40)]
+    assert points_per_mm(panels + strip + down) == pytest.approx(MM, rel=1e-3)
