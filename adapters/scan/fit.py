@@ -19,6 +19,7 @@ _OFF: Final = 0.3  # share of the rows' distance by which a label may lie off it
 _FARTHEST: Final = 22.0  # mm that a label may lie above or below its row's middle
 _EARLY: Final = 0.12  # share of a column's width by which a label may stand before it
 _WITHIN: Final = 0.45  # share of a column's width within which its label stands
+_BESIDE: Final = 1.0  # mm that a label stands beside its column's beginning, about
 _FEW: Final = 4  # labels from which on the columns' width is taken from them
 _CUT_OFF: Final = 0.12  # share by which it may then differ from what the rows' ends say
 _USUAL_LENGTHS: Final = (250.0, 500.0)  # mm of all columns: 10 s at 25 and at 50 mm/s
@@ -95,7 +96,7 @@ def labels_of(words: Sequence[Word]) -> tuple[Label, ...]:
 
 
 def fits(plan: Plan, rows: Sequence[Row], labels: Sequence[Label]) -> tuple[Fit, ...]:
-    """Return how a layout fits a sheet's rows: once, or not at all where their number is another."""
+    """Return how a layout fits a sheet's rows: once, or not at all where their number or their labels are others'."""
     rhythms = len(rows) - plan.rows
     if rhythms not in plan.rhythm_rows:
         return ()
@@ -104,13 +105,33 @@ def fits(plan: Plan, rows: Sequence[Row], labels: Sequence[Label]) -> tuple[Fit,
     count = max(len(plan.columns), 1)
     # Rows may be cut off by the page's edge, or run on over what lies beside the paper; most prints show 10 s.
     widths = [(end - begin) / count, *(length / count for length in _USUAL_LENGTHS)]
-    placed = [(width, *_place_labels(plan, rows, labels, begin, width)) for width in widths]
-    width, named, against = max(placed, key=lambda each: _weight(*each[1:]))
+    begin, width, named, against = _laid(plan, rows, labels, [(begin, width) for width in widths])
+    if against:
+        # Rows begin with something else: what lies beside the paper. Labels tell where their columns begin.
+        begins = {round(place - _BESIDE, 0) for width in widths for place in _firsts(plan, labels, width)}
+        tried = [(begin, width), *((other, width) for width in widths[1:] for other in sorted(begins))]
+        begin, width, named, against = _laid(plan, rows, labels, tried)
+    if sum(label.sure for label in named.values()) < against:
+        return ()
     width = _refined(named, width)
     limbs = _limbs(plan, rows, begin, width)
     residuals = tuple(residual(seen, leads) for seen, leads in limbs)
     exchanged = any(misnamed(seen[:_LIMBS], leads[:_LIMBS]) for seen, leads in limbs)
     return (Fit(plan, rhythms, begin, width, named, against, residuals, exchanged),)
+
+
+_Laid = tuple[float, float, dict[tuple[int, int], Label], int]
+
+
+def _laid(plan: Plan, rows: Sequence[Row], labels: Sequence[Label], tried: Sequence[tuple[float, float]]) -> _Laid:
+    """Return the begin and the width, of those tried, at which most labels stand at their places; and these."""
+    placed = [(begin, width, *_place_labels(plan, rows, labels, begin, width)) for begin, width in tried]
+    return max(placed, key=lambda each: _weight(*each[2:]))
+
+
+def _firsts(plan: Plan, labels: Sequence[Label], width: float) -> list[float]:
+    """Return where the first column's labels would begin if each sure label stood in its own column."""
+    return [label.left - column * width for label in labels if label.sure for column, _ in plan.places(label.lead)]
 
 
 def _place_labels(
@@ -119,7 +140,7 @@ def _place_labels(
     """Return the labels at their places, and how many sure ones stand elsewhere, at the best height for all."""
     best: tuple[dict[tuple[int, int], Label], int] = ({}, sum(label.sure for label in labels))
     reach = _OFF * _distance(rows)
-    offsets = {round(_height(label) - row.base, 1) for label in labels for row in rows}
+    offsets = {round(_height(label) - row.base) for label in labels if label.sure for row in rows} or {0}
     for offset in sorted(offsets, key=abs):
         if abs(offset) > _FARTHEST:
             continue

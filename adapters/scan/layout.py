@@ -14,12 +14,13 @@ from adapters.scan.nouns import Curve, Scale, Sheet, Strip, Word
 from adapters.scan.plans import plans
 from adapters.scan.rows import Row, baseline, rows_of
 from ecg.errors import UnreadablePage
-from ecg.leads import INVERTED_AVR
+from ecg.leads import INVERTED_AVR, LIMB_LEADS
 
 _SURELY: Final = 4.0  # labels in their places that settle a layout
 _HARDLY: Final = 1.5  # labels that settle it where Einthoven agrees well
 _WELL: Final = 0.25  # residual of leads that agree well
 _BADLY: Final = 0.45  # residual from which a trace was misread, or misnamed; 0.58 is chance
+_STRAY: Final = 5  # rows at most that are none
 _LAW: Final = 6.0  # labels that limb leads which break their laws entirely outweigh
 _ALIKE: Final = 0.6  # likeness from which a rhythm strip surely is a lead
 _FAIRLY: Final = 0.3  # likeness from which it is what its label seems to say
@@ -71,13 +72,22 @@ def _pieces(rows: Sequence[Row], fit: Fit, across: Sequence[Column]) -> list[_Pi
 
 
 def _chosen(rows: tuple[Row, ...], words: Sequence[Word]) -> tuple[tuple[Row, ...], Fit]:
-    """Return the layout that fits best, and the rows that it is of: all, or all but one that is a frame or a fold."""
+    """Return the layout that fits best, and the rows that it is of.
+
+    Rows above and below may be none: frames, folds, the paper's edges and what lies beside it.
+    """
     labels = labels_of(words)
-    kept = [rows, rows[1:], rows[:-1]]
-    found = [(some, fit) for some in kept for plan in plans() for fit in fits(plan, some, labels)]
+    few = range(min(_STRAY, len(rows)) + 1)
+    kept = [rows[above : len(rows) - below] for above in few for below in few if above + below <= _STRAY]
+    found = []
+    for plan in plans():
+        laid = [(some, fit) for some in kept for fit in fits(plan, some, labels)]
+        if laid:
+            found.append(max(laid, key=lambda each: _worth(each[1], _LAW) + len(each[0])))
     if not found:
         raise UnreadablePage("layout-unknown")
-    some, best = max(found, key=lambda each: _worth(each[1]) - 2.0 * (len(rows) - len(each[0])))
+    # Limb leads' laws tell which rows a layout is of; which layout it is, labels tell.
+    some, best = max(found, key=lambda each: _worth(each[1], 1.0) + len(each[0]))
     if best.against * 3 > best.agreeing or not _settled(best):
         raise UnreadablePage("layout-unknown")
     if len(some) < len(rows) and best.agreeing < _SURELY:
@@ -87,14 +97,17 @@ def _chosen(rows: tuple[Row, ...], words: Sequence[Word]) -> tuple[tuple[Row, ..
     return some, best
 
 
-def _worth(fit: Fit) -> float:
-    """How much speaks for a layout: labels, and the limb leads' laws."""
-    return fit.agreeing - 2 * fit.against - _LAW * float(np.nan_to_num(fit.worst, nan=1.0))
+def _worth(fit: Fit, law: float) -> float:
+    """How much speaks for a layout: labels, and by a given weight the limb leads' laws."""
+    return fit.agreeing - 2 * fit.against - law * float(np.nan_to_num(fit.worst, nan=1.0))
 
 
 def _settled(fit: Fit) -> bool:
     if not fit.plan.columns:
         return any(label.sure or label.lead == "II" for label in fit.named.values())
+    limbs = any(label.sure and label.lead in LIMB_LEADS for label in fit.named.values())
+    if not limbs and any(INVERTED_AVR in column for column in fit.plan.columns):
+        return False
     return fit.agreeing >= _SURELY or (fit.agreeing >= _HARDLY and fit.worst <= _WELL)
 
 

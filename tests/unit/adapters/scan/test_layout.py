@@ -190,3 +190,10 @@ def test_panels_apart_are_of_successive_times() -> None:
     strips = place(apart, words, scale_of(printer), sheet())
     assert {round(strip.begins, 1) for strip in strips} == {0.0, 5.0}
     assert worst_difference(strips, printer) < 0.1
+
+
+def test_laws_alone_do_not_make_it_cabrera() -> None:
+    printer = Printer(columns=CABRERA, rhythms=())
+    words = tuple(word for word in printer.words() if word.text[0] == "V")
+    with pytest.raises(UnreadablePage):
+        placed(printer, words)
