@@ -28,22 +28,25 @@ _SPACE: Final = 1.2  # mm between characters of one piece
 _WORDS: Final = 3.0  # mm between the words of a line
 _LABEL_WIDTH: Final = 14.0  # mm up to which a piece may be a label
 _MOST_LABELS: Final = 36
-_MOST_LINES: Final = 8  # longer pieces that are read, those nearest to the top or the bottom: header and footer
+_MOST_PARTS: Final = 12
+# Longer pieces that are read, the lowest and the highest: speed and gain stand below the traces, or else above.
+_LOWEST_LINES: Final = 4
+_HIGHEST_LINES: Final = 2
 _MARGIN: Final = 0.4  # mm around a piece, so that no character is cut
 _LEAST: Final = 0.3  # surety below which characters are noise
-_ENOUGH: Final = 3  # named leads that show a page to be upright
+_ENOUGH: Final = 7  # named leads that show a page to be upright: upside down, five of twelve may be read all the same
 
 
 def read_words(sheet: Sheet) -> tuple[Word, ...]:
     """Return the print of a sheet, its boxes in mm."""
     dark = ink(sheet.pixels, sheet.px_per_mm)
-    boxes = _worth_reading(_pieces(dark > _DARK, sheet.px_per_mm), dark.shape[0] / sheet.px_per_mm)
+    boxes = _worth_reading(_pieces(dark > _DARK, sheet.px_per_mm))
     if not boxes:
         return ()
     paper = np.asarray(255.0 * (1.0 - np.clip(dark, 0.0, 1.0)), dtype=np.uint8)
     words = _read(paper, boxes, sheet.px_per_mm)
     # Where a trace or a separator touches a character, a piece is a part of its label: '6' of V6, 'VL' of aVL.
-    parts = [n for n, word in enumerate(words) if _is_part(word)]
+    parts = [n for n, word in enumerate(words) if _is_part(word)][:_MOST_PARTS]
     again = _read(paper, [_wider(boxes[n]) for n in parts], sheet.px_per_mm)
     for n, word in zip(parts, again, strict=True):
         if (lead_of(word.text) or ROMANS[0]) not in ROMANS:
@@ -52,16 +55,13 @@ def read_words(sheet: Sheet) -> tuple[Word, ...]:
 
 
 def read_upright(sheet: Sheet) -> tuple[Sheet, tuple[Word, ...]]:
-    """Return the sheet the right way up, and its print.
-
-    A page upside down names no leads, and names them once it is turned by half.
-    """
+    """Return the sheet the right way up, and its print: as it names more leads, where it names few as it is."""
     words = read_words(sheet)
     if _named(words) >= _ENOUGH:
         return sheet, words
     turned = _turned(sheet)
     other = read_words(turned)
-    return (turned, other) if _named(other) >= max(_ENOUGH, 2 * _named(words)) else (sheet, words)
+    return (turned, other) if _named(other) > _named(words) + 1 else (sheet, words)
 
 
 def _named(words: tuple[Word, ...]) -> int:
@@ -119,14 +119,15 @@ def _components(mask: NDArray[np.uint8]) -> NDArray[np.float64]:
     return np.stack([left, top, left + width, top + height], axis=1)
 
 
-def _worth_reading(pieces: NDArray[np.float64], bottom: float) -> list[Box]:
+def _worth_reading(pieces: NDArray[np.float64]) -> list[Box]:
     wide, tall = pieces[:, 2] - pieces[:, 0], pieces[:, 3] - pieces[:, 1]
     short = np.flatnonzero(wide <= _LABEL_WIDTH)
     lines = np.flatnonzero((wide > _LABEL_WIDTH) & (wide > 3 * tall))
-    to_edge = np.minimum(pieces[lines, 1], bottom - pieces[lines, 3])
+    lines = lines[np.argsort(-pieces[lines, 3])]
+    told = np.union1d(lines[:_LOWEST_LINES], lines[len(lines) - min(_HIGHEST_LINES, len(lines)) :])
     # Labels are of one height, and wider than they are tall; pieces of traces are of any.
     odd = np.abs(tall[short] - 3.0) + 2.0 * (wide[short] < tall[short])
-    chosen = [*short[np.argsort(odd, kind="stable")[:_MOST_LABELS]], *lines[np.argsort(to_edge)[:_MOST_LINES]]]
+    chosen = [*short[np.argsort(odd, kind="stable")[:_MOST_LABELS]], *told]
     return [(float(left), float(top), float(right), float(bottom)) for left, top, right, bottom in pieces[chosen]]
 
 
