@@ -117,14 +117,14 @@ def recordings(corpus: Corpus, fold: int) -> tuple[Entry, ...]:
     return entries
 
 
-def evaluate(classifier: NetworkClassifier, corpus: Corpus, fold: int) -> list[Row]:
-    """Evaluate one model on every recording of a fold, also on those its card would decline.
+def evaluate(classifier: NetworkClassifier, corpus: Corpus, fold: int, show: str = "") -> list[Row]:
+    """Evaluate one model on every recording of a fold, also on those its card would decline; `show` as for `score`.
 
     Raises:
         ValueError: the corpus holds no recording of that fold.
     """
     entries = recordings(corpus, fold)
-    return figures(classifier, fold, corpus.targets(entries), score(classifier, corpus, entries))
+    return figures(classifier, fold, corpus.targets(entries), score(classifier, corpus, entries, show))
 
 
 def figures(

@@ -32,6 +32,7 @@ CITATION: Final = (
 )
 COMMAND: Final = "python -m training evaluate --corpus DIR --fold {fold}"
 # A page shows most leads for a quarter of the time, less a label's width.
+SHOWN: Final = "3x4"  # what the figures of a model for pages are of
 PAGES: Final = {"least_known": 0.2, "fewest": 8, "digital": False, "digitised": True}
 
 
@@ -43,9 +44,14 @@ def export(run: Path, corpus: Corpus, directory: Path) -> tuple[Path, list[Row]]
     """
     path = write_model(run, corpus, directory)
     fold = open_run(run).recipe.calibration_fold
-    rows = evaluate(load(path), corpus, fold)
+    of_page = open_run(run).recipe.arm == "image"
+    rows = evaluate(load(path), corpus, fold, SHOWN if of_page else "")
     kept = ("label", "fold", "n", "positives", "auc", "auc_low", "auc_high", "note")
     figures = [{key: getattr(row, key) for key in kept} for row in rows]
+    for each in figures if of_page else []:
+        each["note"] = (
+            f"{each['note']}; of what a page of {SHOWN} with a strip of lead II shows, not digitised from one"
+        )
     return _write({**json.loads(path.read_text(encoding="utf-8")), "figures": figures}, path), rows
 
 
@@ -115,14 +121,15 @@ def _card(runs: Sequence[Run], assembly: Assembly, members: list[dict[str, Any]]
             "left_out": "recordings that are the same signal as one of another part of the split (near_duplicates.csv)",
         },
         "figures": [],
-        "figures_command": COMMAND.format(fold=recipe.calibration_fold),
+        "figures_command": COMMAND.format(fold=recipe.calibration_fold)
+        + (f" --show {SHOWN}" if recipe.arm == "image" else ""),
         "recipe": recipe.as_dict() if len(runs) == 1 else {"members": [run.recipe.as_dict() for run in runs]},
     }
 
 
 def _leads(recipe: Recipe) -> str:
     if recipe.any_leads:
-        return "(any of the 12 leads)" if recipe.arm == "subset" else "(digitised)"
+        return "(any of the 12 leads)" if recipe.arm == "subset" else "digitised"
     leads = recipe.preparation.leads
     return "12-lead" if len(leads) == len(LEADS) else f"lead {' '.join(leads)}"
 
