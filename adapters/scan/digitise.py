@@ -1,10 +1,13 @@
 """A page becomes leads in millivolt, with proof, or is refused."""
 
+from collections.abc import Sequence
+from typing import Final
+
 import numpy as np
 
 from adapters.scan.follow import follow
 from adapters.scan.layout import place
-from adapters.scan.nouns import Digitised, Drawn, Picture
+from adapters.scan.nouns import Curve, Digitised, Drawn, Picture, Word
 from adapters.scan.proof import Found, proof
 from adapters.scan.rectify import rectify
 from adapters.scan.sampled import FS, sampled
@@ -12,6 +15,8 @@ from adapters.scan.scale import measure_scale
 from adapters.scan.words import read_upright
 from ecg.errors import UnreadablePage
 from ecg.recording import MIN_SECONDS
+
+PRINTED: Final = 0.5  # share of a curve within words from which it is a line of print; a trace meets its label only
 
 
 def digitise(page: Picture | Drawn) -> Digitised:
@@ -35,7 +40,17 @@ def digitise(page: Picture | Drawn) -> Digitised:
 def _drawn(picture: Picture) -> Drawn:
     """Return what a picture shows as a page that came as paths and text would: rectified, followed and read."""
     sheet, words = read_upright(rectify(picture))
-    curves = follow(sheet)
+    curves = tuple(curve for curve in follow(sheet) if not _is_print(curve, words))
     if not curves:
         raise UnreadablePage("no-trace")
     return Drawn(sheet, curves, words)
+
+
+def _is_print(curve: Curve, words: Sequence[Word]) -> bool:
+    """Whether most of a curve runs through words: then it followed a line of them."""
+    inside = np.zeros(len(curve.x), bool)
+    for word in words:
+        left, top, right, bottom = word.box
+        inside |= (curve.x >= left) & (curve.x <= right) & (curve.y >= top) & (curve.y <= bottom)
+    seen = np.isfinite(curve.y)
+    return bool(seen.any() and inside[seen].mean() > PRINTED)

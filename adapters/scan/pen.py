@@ -84,5 +84,6 @@ def _piece(high: NDArray[np.float64], low: NDArray[np.float64], peak: bool, vall
     tip, foot = int(high.argmin()), int(low.argmax())
     first, last = min(tip, foot), max(tip, foot)
     before, after = (high, low) if tip <= foot else (low, high)
-    between = np.linspace(before[first], after[last], last - first + 1)
+    share = np.linspace(0, 1, last - first + 1)
+    between = before[first : last + 1] * (1 - share) + after[first : last + 1] * share
     return np.concatenate([before[:first], between, after[last + 1 :]])

@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from itertools import pairwise
+from itertools import pairwise, product
 from typing import Final
 
 import cv2
@@ -26,6 +26,8 @@ LEAST_ON_INK: Final = 0.6  # of the curves, below which they were not followed s
 LEAST_EXPLAINED: Final = 0.5  # of the traces' ink, likewise
 MOST_EINTHOVEN: Final = 0.5  # of the limb leads' own size may their sum be, at most; chance gives about 1
 SURELY_MV: Final = 0.05  # and a sum as small as this is no contradiction, however small the leads
+# Samples by which rows may lie apart in time on paper that was bent: up to 1.5 mm at 25 mm/s.
+SHIFTS: Final = tuple(range(-30, 31, 6))
 LEAST_TOGETHER: Final = 500  # samples, 1 s: fewer prove nothing
 BY_PLACE: Final = 0.8  # a lead that no print named is less sure by this
 _SAID: Final[dict[Source, str]] = {"pulse": "read from the pulse", "print": "as printed", "assumed": "assumed"}
@@ -113,15 +115,24 @@ def _einthoven(found: Found) -> float | None:
         if not set(names) <= set(found.leads):
             continue
         rows = np.array([found.signal[found.leads.index(name)] for name in names], dtype=np.float64)
-        rows = rows[:, np.isfinite(rows).all(axis=0)]
-        if rows.shape[1] < LEAST_TOGETHER:
+        sum_, size = min((_sum(rows, signs, shifts) for shifts in product(SHIFTS, SHIFTS)), key=lambda each: each[0])
+        if not np.isfinite(sum_):
             continue
-        rows -= np.median(rows, axis=1, keepdims=True)
-        sum_ = float(np.sqrt(np.mean((np.array(signs) @ rows) ** 2)))
-        if sum_ > max(SURELY_MV, MOST_EINTHOVEN * float(np.sqrt(np.mean(rows**2) * 3))):
+        if sum_ > max(SURELY_MV, MOST_EINTHOVEN * size):
             raise UnreadablePage("leads-disagree")
         worst = max(sum_, worst or 0.0)
     return None if worst is None else round(worst, 4)
+
+
+def _sum(rows: NDArray[np.float64], signs: tuple[int, ...], shifts: tuple[int, int]) -> tuple[float, float]:
+    """Return the RMS of the signed sum of three leads, the last two shifted in time, and that of leads by chance."""
+    edge = max(SHIFTS)
+    moved = np.array([row[edge + by : len(row) - edge + by] for row, by in zip(rows, (0, *shifts), strict=True)])
+    moved = moved[:, np.isfinite(moved).all(axis=0)]
+    if moved.shape[1] < LEAST_TOGETHER:
+        return np.inf, 0.0
+    moved -= np.median(moved, axis=1, keepdims=True)
+    return float(np.sqrt(np.mean((np.array(signs) @ moved) ** 2))), float(np.sqrt(np.mean(moved**2) * len(moved)))
 
 
 def _confidence(found: Found, on_ink: Sequence[float], sheet: Sheet) -> tuple[tuple[str, float], ...]:
