@@ -95,7 +95,7 @@ _EXPORT: Final = "Send the ECG as the recorder exports it."
 PAGES: Final[dict[str, Reason]] = {
     "no-ecg": Reason("There is no ECG on this page.", "Send the page with the ECG."),
     "no-grid": Reason("No grid was found, so that nothing tells the millimetres.", _PICTURE),
-    "resolution-too-low": Reason("There are fewer than 2.5 pixels per millimetre.", "Scan it at 200 dpi or more."),
+    "resolution-too-low": Reason("There are fewer than 2.2 pixels per millimetre.", "Scan it at 200 dpi or more."),
     "no-trace": Reason("No trace could be followed surely.", _PICTURE),
     "layout-unknown": Reason("Its leads could not be told from each other.", _EXPORT),
     "leads-disagree": Reason("I, II and III do not add up, so a trace must have been misread.", _PICTURE),

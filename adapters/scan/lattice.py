@@ -104,8 +104,8 @@ def _pair(power: NDArray[np.float32], about: Floats, share: float) -> tuple[Floa
 
 def _totals(tiles: Tiles) -> tuple[Floats, Floats, Floats]:
     """How far pairs of frequencies, equal and at right angles, stand out in most tiles: by frequency and angle."""
-    steps = np.exp(np.linspace(np.log(1 / _LONGEST), np.log(1 / _SHORTEST), _STEPS))
-    angles = np.pi / _ANGLES * np.arange(_ANGLES)
+    steps = np.geomspace(1 / _LONGEST, 1 / _SHORTEST, _STEPS).astype(np.float64)
+    angles = np.linspace(0, np.pi, _ANGLES, endpoint=False, dtype=np.float64)
     x = (np.outer(steps, np.cos(angles)) * PAD + PAD // 2).astype(np.float32)
     y = (np.outer(steps, np.sin(angles)) * PAD + PAD // 2).astype(np.float32)
     quarter, near = _ANGLES // 2, np.ones((_OBLONG, _OBLIQUE), np.uint8)

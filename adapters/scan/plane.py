@@ -85,7 +85,10 @@ def _from_phases(matrix: Floats, response: NDArray[np.float32]) -> Plane:
     for line in m[:2]:
         turns = 2 * np.float32(np.pi) * (line[0] * x + line[1] * y + line[2]) / depth
         real, imaginary = cv2.polarToCart(response, -turns)
-        phases.append(_cells(real, rows, columns) + 1j * _cells(imaginary, rows, columns))
+        phases.append(
+            _cells(np.asarray(real, np.float32), rows, columns)
+            + 1j * _cells(np.asarray(imaginary, np.float32), rows, columns)
+        )
     sizes = np.minimum(np.abs(phases[0]), np.abs(phases[1]))
     seen = sizes > _WEAK * np.percentile(sizes, 75)
     ahead = np.stack([unwrapped(np.angle(each) / (2 * np.pi), sizes * seen) for each in phases], -1)

@@ -29,10 +29,9 @@ def working_copy(pixels: NDArray[np.uint8]) -> tuple[NDArray[np.uint8], float]:
 def grid_response(pixels: NDArray[np.uint8]) -> NDArray[np.float32]:
     """Darkness of each pixel against its surroundings, evened out: float32 (height, width), zero on average."""
     paper = cv2.blur(pixels, (_EVEN, _EVEN), borderType=cv2.BORDER_REFLECT)
-    share = cv2.divide(pixels, cv2.max(paper, 1), dtype=cv2.CV_32F)
-    red, green, blue = cv2.split(share)
-    darkness = 1 - cv2.min(cv2.min(red, green), blue)
-    darkness -= cv2.blur(darkness, (_EVEN, _EVEN), borderType=cv2.BORDER_REFLECT)
+    share = np.asarray(cv2.divide(pixels, np.maximum(paper, 1), dtype=cv2.CV_32F), np.float32)
+    darkness = np.asarray(1 - np.minimum(np.minimum(share[..., 0], share[..., 1]), share[..., 2]), np.float32)
+    darkness -= np.asarray(cv2.blur(darkness, (_EVEN, _EVEN), borderType=cv2.BORDER_REFLECT), np.float32)
     contrast = cv2.blur(np.abs(darkness), (2 * _EVEN + 1, 2 * _EVEN + 1), borderType=cv2.BORDER_REFLECT)
     even: NDArray[np.float32] = np.clip(darkness / np.maximum(contrast, _FAINTEST), -_CUT, _CUT)
     return even

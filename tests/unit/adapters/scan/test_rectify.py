@@ -72,6 +72,18 @@ def test_a_page_that_tells_no_millimetres_is_refused() -> None:
     assert caught.value.reason == "no-grid"
 
 
+def test_lines_of_text_and_noise_are_no_grid() -> None:
+    text = np.full((1600, 1200, 3), 255, np.uint8)
+    for line in range(60):
+        words = f"The quick brown fox jumps over the lazy dog, {line * 7919} times"
+        cv2.putText(text, words, (40, 40 + 26 * line), cv2.FONT_HERSHEY_SIMPLEX, 0.6, (0, 0, 0), 1)
+    noise = np.random.default_rng(0).integers(0, 255, (800, 1200, 3)).astype(np.uint8)
+    for pixels in (text, noise, cv2.GaussianBlur(noise, (0, 0), 3), np.full((1, 1, 3), 9, np.uint8)):
+        with pytest.raises(UnreadablePage) as caught:
+            rectify(Picture(np.asarray(pixels, np.uint8)))
+        assert caught.value.reason == "no-grid"
+
+
 @pytest.mark.skipif(not PRINT.exists(), reason="no ../shared/samples/prints")
 @pytest.mark.parametrize("size", [1.0, 0.5, 0.3])
 def test_the_foreign_print_has_its_millimetres(size: float) -> None:
