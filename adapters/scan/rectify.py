@@ -18,6 +18,9 @@ _FINEST_SHEET: Final = 12.0
 # A picture with fewer px per mm than this shows neither a Q wave nor a lead's name.
 _COARSEST: Final = 2.2
 
+# A page without grid has at least so many mm: a lead of 2.5 s is 62 mm long, and 20 mm high with its name.
+_SMALLEST: Final = 20.0
+
 # Print about the grid is kept, mm: names, speed and gain stand there.
 _MARGIN: Final = 45.0
 # A sheet is at most so long, mm: a page that is seen aslant has no end where it meets the horizon.
@@ -29,7 +32,7 @@ def rectify(picture: Picture) -> Sheet:
     """The sheet that a picture shows, by its grid, or by the picture's dpi where it has no grid.
 
     Raises:
-        UnreadablePage: no-grid where nothing tells the millimetres, resolution-too-low.
+        UnreadablePage: no-grid where nothing tells the millimetres, resolution-too-low, no-ecg where it is too small.
     """
     grid = find_grid(picture)
     if grid is None:
@@ -51,6 +54,8 @@ def _by_dpi(picture: Picture) -> Sheet:
         raise UnreadablePage("resolution-too-low")
     size = float(np.clip(fine, _COARSEST_SHEET, _FINEST_SHEET))
     height, width = picture.pixels.shape[:2]
+    if min(height, width) < _SMALLEST * fine:
+        raise UnreadablePage("no-ecg")
     return _warped(picture, np.diag([size / fine, size / fine, 1.0]), size, (width / fine, height / fine), 0.0)
 
 

@@ -72,6 +72,13 @@ def test_a_page_that_tells_no_millimetres_is_refused() -> None:
     assert caught.value.reason == "no-grid"
 
 
+@pytest.mark.parametrize("size", [(1, 1), (2, 3), (50, 20_000)])
+def test_a_scrap_is_no_ecg(size: tuple[int, int]) -> None:
+    with pytest.raises(UnreadablePage) as caught:
+        rectify(Picture(np.full((*size, 3), 200, np.uint8), dpi=200))
+    assert caught.value.reason == "no-ecg"
+
+
 def test_lines_of_text_and_noise_are_no_grid() -> None:
     text = np.full((1600, 1200, 3), 255, np.uint8)
     for line in range(60):
