@@ -24,6 +24,7 @@ NEAR_MM: Final = 0.4  # a curve lies on ink, and ink on a curve, within this: a 
 WIDE_MM: Final = 10.0  # pieces of ink that extend so far are traces; print is narrower
 LEAST_ON_INK: Final = 0.6  # of the curves, below which they were not followed surely
 LEAST_EXPLAINED: Final = 0.5  # of the traces' ink, likewise
+LEAST_SURE: Final = 0.4  # of a lead: a trace so faint that half of it is missing loses waves elsewhere, too, unseen
 MOST_EINTHOVEN: Final = 0.5  # of the limb leads' own size may their sum be, at most; chance gives about 1
 SURELY_MV: Final = 0.05  # and a sum as small as this is no contradiction, however small the leads
 # Samples by which rows may lie apart in time on paper that was bent: up to 1.5 mm at 25 mm/s.
@@ -47,7 +48,7 @@ def proof(sheet: Sheet, curves: Sequence[Curve], found: Found) -> PageEvidence:
     """Return the evidence of a page.
 
     Raises:
-        UnreadablePage: 'no-trace' where curves and ink do not agree, 'leads-disagree' where limb leads do not.
+        UnreadablePage: 'no-trace' where curves and ink do not agree or a lead is hardly seen, 'leads-disagree' where limb leads do not.
     """
     inked = _ink(sheet)
     on_ink = [_on_ink(strip.curve, inked) for strip in found.strips]
@@ -56,12 +57,15 @@ def proof(sheet: Sheet, curves: Sequence[Curve], found: Found) -> PageEvidence:
     explained = _explained(curves, inked)
     if together < LEAST_ON_INK or explained < LEAST_EXPLAINED:
         raise UnreadablePage("no-trace")
+    confidence = _confidence(found, on_ink, sheet)
+    if min(sure for _, sure in confidence) < LEAST_SURE:
+        raise UnreadablePage("no-trace")
     return PageEvidence(
         overlay=overlay(sheet, found.strips),
         einthoven=_einthoven(found),
         on_ink=round(together, 3),
         explained=round(explained, 3),
-        confidence=_confidence(found, on_ink, sheet),
+        confidence=confidence,
         layout=_layout(found.strips),
         scale=_words(found.scale),
     )
