@@ -48,7 +48,8 @@ def proof(sheet: Sheet, curves: Sequence[Curve], found: Found) -> PageEvidence:
     """Return the evidence of a page.
 
     Raises:
-        UnreadablePage: 'no-trace' where curves and ink do not agree or a lead is hardly seen, 'leads-disagree' where limb leads do not.
+        UnreadablePage: 'no-trace' where curves and ink do not agree or a lead is hardly seen, 'leads-disagree' where
+            limb leads break their laws.
     """
     inked = _ink(sheet)
     on_ink = [_on_ink(strip.curve, inked) for strip in found.strips]
