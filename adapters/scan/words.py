@@ -99,17 +99,17 @@ def _pieces(dark: NDArray[np.bool_], px_per_mm: float) -> NDArray[np.float64]:
     for left, top, right, bottom in np.rint(characters[fit] * px_per_mm).astype(int):
         filled[top:bottom, left:right] = 1
     bridge = np.ones((1, round(_SPACE * px_per_mm) | 1), np.uint8)
-    joined = cv2.morphologyEx(filled, cv2.MORPH_CLOSE, bridge)
+    joined = np.asarray(cv2.morphologyEx(filled, cv2.MORPH_CLOSE, bridge), np.uint8)
     pieces = _components(joined) / px_per_mm
-    lines = (
-        _components(cv2.morphologyEx(joined, cv2.MORPH_CLOSE, np.ones((1, round(_WORDS * px_per_mm) | 1)))) / px_per_mm
-    )
+    gap = np.ones((1, round(_WORDS * px_per_mm) | 1), np.uint8)
+    lines = _components(np.asarray(cv2.morphologyEx(joined, cv2.MORPH_CLOSE, gap), np.uint8)) / px_per_mm
     lines = lines[lines[:, 2] - lines[:, 0] > _LABEL_WIDTH]
     middle = (pieces[:, :2] + pieces[:, 2:]) / 2
-    alone = ~((middle[:, None] >= lines[:, :2]) & (middle[:, None] <= lines[:, 2:])).all(axis=2).any(axis=1)
+    inside = (middle[:, None] >= lines[:, :2]) & (middle[:, None] <= lines[:, 2:])
+    alone = ~np.asarray(inside.all(axis=2)).any(axis=1)
     found = np.concatenate([pieces[alone], lines])
     wide, tall = found[:, 2] - found[:, 0], found[:, 3] - found[:, 1]
-    return found[wide > _STROKE * tall]
+    return np.asarray(found[wide > _STROKE * tall], np.float64)
 
 
 def _components(mask: NDArray[np.uint8]) -> NDArray[np.float64]:
