@@ -52,6 +52,8 @@ def columns(rows: Sequence[Row], fit: Fit, sheet: Sheet) -> tuple[Column, ...]:
     begin = _begin(fit, x, evidence)
     inner = [_peak(x, evidence, begin + number * fit.width) for number in range(1, count)]
     blanks = [_blank(traced, edge) for edge in inner]
+    if _time_runs_on(rows[fit.plan.rows :], traced, sum(right - left for left, right in blanks)):
+        blanks = [(edge, edge) for edge in inner]
     lefts = [begin, *(right for _, right in blanks)]
     rights = [*(left for left, _ in blanks), begin + count * fit.width]
     found = []
@@ -60,6 +62,14 @@ def columns(rows: Sequence[Row], fit: Fit, sheet: Sheet) -> tuple[Column, ...]:
         found.append(Column(left, right, left - passed))
         passed += right - left
     return tuple(found)
+
+
+def _time_runs_on(strips: Sequence[Row], traced: Sequence[Row], blank: float) -> bool:
+    """Whether time passes in the gaps: a rhythm strip, which has none, ends where the columns end, not before."""
+    if not strips:
+        return False
+    earlier = float(np.median([row.end for row in traced])) - max(row.end for row in strips)
+    return earlier < blank / 2
 
 
 def _begin(fit: Fit, x: NDArray[np.float64], evidence: NDArray[np.float64]) -> float:

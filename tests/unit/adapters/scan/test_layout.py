@@ -24,6 +24,7 @@ PRINTERS = {
     "3x4+2": Printer(rhythms=("V1", "II")),
     "3x4+3": Printer(rhythms=("V1", "II", "V5")),
     "3x4+1, gaps": Printer(gap=1.2),
+    "3x4+1, wide gaps in which time passes": Printer(gap=2.2),
     "3x4+1, 50 mm/s": Printer(speed=50),
     "6x2": Printer(columns=SIX_BY_TWO, rhythms=(), seconds=5, spacing=22),
     "6x2+1": Printer(columns=SIX_BY_TWO, rhythms=("II",), seconds=5, spacing=22),
