@@ -4,6 +4,7 @@ import re
 from typing import Final
 from uuid import UUID
 
+MAX_BYTES: Final = 64_000_000  # of a page: what the doors take of any payload
 # The first bytes, each as its format's specification has them.
 _KINDS: Final = (
     (b"%PDF-", "PDF"),

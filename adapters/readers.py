@@ -10,7 +10,7 @@ from adapters.dicom.waveform import WaveformReader
 from adapters.fhir.documents import FhirDocumentWrapper
 from adapters.fhir.reader import ObservationReader
 from adapters.hl7v3.reader import AnnotatedEcgReader
-from adapters.pages import page_kind
+from adapters.scan.reader import PageReader
 from adapters.scp.reader import ScpReader
 from adapters.sierra.reader import SierraReader
 from adapters.wfdb.reader import RecordReader
@@ -21,6 +21,7 @@ from ecg.ports import Reader, Wrapper
 from ecg.recording import Recording
 
 WRAPPERS: Final[tuple[Wrapper, ...]] = (ArchiveWrapper(), DicomDocumentWrapper(), FhirDocumentWrapper())
+PAGES: Final = PageReader()
 READERS: Final[tuple[Reader, ...]] = (
     WaveformReader(),
     ObservationReader(),
@@ -29,6 +30,7 @@ READERS: Final[tuple[Reader, ...]] = (
     ScpReader(),
     TableReader(),
     RecordReader(),
+    PAGES,
 )
 DEPTH: Final = 3  # wrappings, one in the other
 
@@ -59,8 +61,6 @@ def read(payload: Payload) -> tuple[Recording, ...]:
     """
     reader = next((each for each in READERS if each.claims(payload)), None)
     if reader is None:
-        if page := page_kind(payload.data):
-            raise UnknownFormat(f"This is a page ({page}): there is no reader for pages yet.")
         raise UnknownFormat(f"No reader claims these {len(payload.data)} bytes.")
     with _guarded(reader.name):
         return reader.read(payload)

@@ -106,5 +106,6 @@ PAGES: Final[dict[str, Reason]] = {
     "protected": Reason("The PDF is encrypted.", "Send it without a password."),
     "damaged": Reason("The file is damaged, or breaks its format.", "Send it again from its source."),
     "too-large": Reason("It has more pixels or pages than are read here.", "Send one page, at most 100 megapixels."),
+    "own-report": Reason("It is a report of this service, not an ECG.", _EXPORT),
     "too-hard": Reason("It could not be read within the time and memory that one page may take.", _EXPORT),
 }

@@ -197,6 +197,8 @@ class Provenance:
         notes: choices the reader had to make, as sentences for the report.
         class_uid: the source object's SOP Class UID, where it has one.
         page: how well it was digitised, where it came from a page.
+        content: by what a digitised ECG is known, whoever recovers its samples and however well; None elsewhere.
+        contradicted: whether the page surely prints another patient's id than the one that was declared.
     """
 
     reader: str
@@ -207,6 +209,8 @@ class Provenance:
     class_uid: str | None = field(default=None, repr=False)
     scale_assumed: bool = False
     page: PageEvidence | None = None
+    content: str | None = None
+    contradicted: bool = False
 
 
 @dataclass(frozen=True)

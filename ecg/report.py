@@ -9,7 +9,7 @@ from typing import Final
 from uuid import UUID, uuid5
 
 from ecg.reading import Reading
-from ecg.recording import Recording
+from ecg.recording import Patient, Recording
 
 # The root of every id we derive (RFC 9562, 5.5). Changing it would give every known ECG a new id.
 NAMESPACE: Final = UUID("6f0f6f6c-2a5e-5d0b-9b7e-12eadec60001")
@@ -102,22 +102,35 @@ class Receipt:
 def identity(recording: Recording) -> UUID:
     """Return the id of an ECG: whose it is, when it was acquired, its decoded samples; not its bytes or lead order.
 
-    A C-STORE changes the bytes of an object (PS3.8 leaves the transfer syntax to the association), never these.
+    A C-STORE changes the bytes of an object (PS3.8 leaves the transfer syntax to the association), never these. What
+    was recovered from a page is known by the page instead: its samples depend on who recovers them.
     """
-    patient = recording.patient
-    return uuid5(NAMESPACE, json.dumps([patient.issuer, patient.id, *_content(recording)]))
+    return identity_of(recording.patient, recording.acquired_at, _digest(recording))
+
+
+def identity_of(patient: Patient, acquired_at: datetime | None, digest: str) -> UUID:
+    """Return the id of an ECG that is known by a digest."""
+    return uuid5(NAMESPACE, json.dumps([patient.issuer, patient.id, *_content(acquired_at, digest)]))
 
 
 def content_id(recording: Recording) -> UUID:
     """Return the id of what was recorded and when, whoever's it is: by it, another patient is told from another ECG."""
-    return uuid5(NAMESPACE, json.dumps(["content", *_content(recording)]))
+    return content_id_of(recording.acquired_at, _digest(recording))
 
 
-def _content(recording: Recording) -> tuple[str | None, str]:
-    """Return the time of acquisition, and the digest of the decoded samples, leads and fs."""
-    at = recording.acquired_at
+def content_id_of(acquired_at: datetime | None, digest: str) -> UUID:
+    """Return the id of what is known by a digest, whoever's it is."""
+    return uuid5(NAMESPACE, json.dumps(["content", *_content(acquired_at, digest)]))
+
+
+def _digest(recording: Recording) -> str:
+    return recording.provenance.content or recording.waveform.digest
+
+
+def _content(at: datetime | None, digest: str) -> tuple[str | None, str]:
+    """Return the time of acquisition in one zone, and the digest."""
     when = (at.astimezone(UTC) if at and at.tzinfo else at).isoformat() if at else None
-    return when, recording.waveform.digest
+    return when, digest
 
 
 def report_id(recording: Recording, *, models: str, release: str, settings: str = "") -> UUID:

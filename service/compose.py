@@ -7,6 +7,7 @@ from ecg.measurement import NONE_MEASURED
 from ecg.reading import Abstention, Prediction, Reading
 from ecg.recording import Recording
 from ecg.report import AMENDED, PRELIMINARY, WITHDRAWN, Amendment, Report, report_id
+from service.drawing.found import page_picture
 from service.drawing.pages import draw_notice, draw_pages
 from service.drawing.paper import Papers
 from service.drawing.pictures import pictures
@@ -37,7 +38,7 @@ def compose(
         recording=recording,
         reading=reading,
         sentences=said,
-        pictures=pictures(reading, papers),
+        pictures=(*pictures(reading, papers), *page_picture(recording.provenance)),
         pdf=draw_pages(content),
         issued=issued,
         status=AMENDED if amendment else PRELIMINARY,

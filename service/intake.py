@@ -24,6 +24,7 @@ from service.declaration import digest_of, keep
 from service.jobs import Job, Jobs
 from service.logs import bound
 from service.metrics import Door, Metrics, code_of
+from service.pages import Reading, is_page, known_by
 from service.settings import Settings
 from service.store import Store
 
@@ -34,22 +35,24 @@ log = logging.getLogger(__name__)
 class Accepted:
     """What became of one recording: its job, and whether the same ECG had been here before.
 
-    `source` is the digest of the payload without wrappings in which it came now, `part` its number there.
+    `source` is the digest of the payload without wrappings in which it came now, `part` its number there; `page` says
+    whether that is a page, which may turn out to hold more.
     """
 
     job: Job
     known: bool
     source: str = ""
     part: int = 0
+    page: bool = False
 
 
-def recordings(payload: Payload, settings: Settings) -> tuple[Recording, ...]:
+def recordings(payload: Payload, settings: Settings, reading: Reading = read) -> tuple[Recording, ...]:
     """Read the ECGs in a payload without wrappings: in the site's zone where they name none, issuers by its names.
 
     Raises:
         PayloadError: what the sender must change.
     """
-    return tuple(_at_home(recording.in_zone(settings.zone), settings) for recording in read(payload))
+    return tuple(_at_home(recording.in_zone(settings.zone), settings) for recording in reading(payload))
 
 
 def _at_home(recording: Recording, settings: Settings) -> Recording:
@@ -108,11 +111,11 @@ class Intake:
 
     def _accept(self, payload: Payload, issued: datetime, deed: str) -> tuple[Accepted, ...]:
         inner = [each for each in unwrapped(payload) if not self._is_own(each)]
-        found = [recordings(each, self.settings) for each in inner]
-        if found:
+        wanted = [job for each in inner for job in self._wanted(each, issued)]
+        if wanted:
             self._check_space()
+        pages = {each.sha256 for each in inner if is_page(each)}
         parts = {(each.sha256, digest_of(each)): each for each in inner}
-        wanted = [job for each, ecgs in zip(inner, found, strict=True) for job in _jobs(each, ecgs, issued)]
 
         def keep_new(new: list[Job]) -> None:
             for part in dict.fromkeys((job.payload_sha256, job.declared) for job in new):
@@ -120,9 +123,26 @@ class Intake:
 
         given = self.jobs.accept(wanted, keep_new, deed)
         return tuple(
-            Accepted(job, job.id != want.id, want.payload_sha256, want.part)
+            Accepted(job, job.id != want.id, want.payload_sha256, want.part, want.payload_sha256 in pages)
             for job, want in zip(given, wanted, strict=True)
         )
+
+    def _wanted(self, payload: Payload, issued: datetime) -> Iterator[Job]:
+        """Yield a job for each ECG in a payload without wrappings; for a page, which a worker reads, one."""
+        if is_page(payload):
+            ids = known_by(payload, self.settings)
+            yield _job(payload, 0, issued, ids, urgency(payload.declared.order))
+        else:
+            yield from jobs_of(payload, recordings(payload, self.settings), issued)
+
+    def others(self, accepted: Sequence[Accepted]) -> list[Accepted]:
+        """Return the further ECGs that a worker has found on pages by now, beside those that were accepted."""
+        return [
+            Accepted(job, each.known, each.source, job.part)
+            for each in accepted
+            if each.page
+            for job in self.jobs.further(each.job)
+        ]
 
     def _is_own(self, payload: Payload) -> bool:
         """Say whether it is an output of ours, and leave a trace of it."""
@@ -137,27 +157,37 @@ class Intake:
             raise Overloaded(f"The disk has {free:.0f} MB left, fewer than {self.settings.least_free_mb} MB.")
 
 
-def _jobs(payload: Payload, found: Sequence[Recording], issued: datetime) -> Iterator[Job]:
-    met, declared = Counter[str](), digest_of(payload)
+def jobs_of(payload: Payload, found: Sequence[Recording], issued: datetime) -> Iterator[Job]:
+    """Yield a job for each ECG that was found in a payload."""
+    met = Counter[str]()
     for part, each in enumerate(found):
         alias = _alias(each)
         if alias is not None:  # several ECGs of one object: each has a name of its own
             met[alias] += 1
             alias += f"#{met[alias]}" if met[alias] > 1 else ""
-        yield Job(
-            id=uuid4(),
-            identity=identity(each),
-            payload_sha256=payload.sha256,
-            part=part,
-            accepted_at=issued,
-            state="waiting",
-            report_id=None,
-            error=None,
-            declared=declared,
-            priority=urgency(each.order, payload.declared.order),
-            alias=alias,
-            content=content_id(each),
-        )
+        priority = urgency(each.order, payload.declared.order)
+        yield _job(payload, part, issued, (identity(each), content_id(each)), priority, alias)
+
+
+def _job(
+    payload: Payload, part: int, issued: datetime, ids: tuple[UUID, UUID], priority: int, alias: str | None = None
+) -> Job:
+    """Return a job; `ids` are the ECG's identity and content id."""
+    known_as, content = ids
+    return Job(
+        id=uuid4(),
+        identity=known_as,
+        payload_sha256=payload.sha256,
+        part=part,
+        accepted_at=issued,
+        state="waiting",
+        report_id=None,
+        error=None,
+        declared=digest_of(payload),
+        priority=priority,
+        alias=alias,
+        content=content,
+    )
 
 
 def _alias(recording: Recording) -> str | None:

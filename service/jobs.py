@@ -154,6 +154,37 @@ class Jobs(Deliveries):
                 (code, "dead" if final else "waiting", job_id),
             )
 
+    def refuse(self, job_id: UUID, error: str) -> None:
+        """Record that there is no ECG to be read, and why: it is kept, and nothing goes out."""
+        with self.database.transaction() as connection:
+            changed = connection.execute(
+                "update twelvelead.job set state = 'discarded', error = %s where id = %s and state = 'waiting'",
+                (error, job_id),
+            ).rowcount
+            if changed:
+                write(connection, "refuse page", f"{job_id} {error}")
+
+    def quarantine(self, job_id: UUID, code: str) -> bool:
+        """Let a waiting job wait for an operator, unless one has released it from there. Return whether it does."""
+        with self.database.transaction() as connection:
+            changed = connection.execute(
+                "update twelvelead.job set state = 'quarantined', error = %s where id = %s and state = 'waiting' "
+                "and not exists (select from twelvelead.quarantine q where q.job_id = job.id "
+                "and q.destination is null and q.resolution = 'released')",
+                (code, job_id),
+            ).rowcount
+            if changed:
+                confine(connection, job_id, code)
+            return bool(changed)
+
+    def further(self, job: Job) -> list[Job]:
+        """Return the jobs of the ECGs that came in the same payload after a job's, with the same declared of it."""
+        query = (
+            "select * from twelvelead.job where payload_sha256 = %s and declared is not distinct from %s and part > %s "
+            "order by part"
+        )
+        return self.database.rows(Job, query, (job.payload_sha256, job.declared, job.part))
+
     def resolve(self, entry_id: UUID, resolution: str, grounds: str | None = None) -> bool:
         """Release or discard what is in quarantine; of several who try, one does. Return whether it was this one.
 
@@ -192,13 +223,15 @@ class Jobs(Deliveries):
             return True
 
     def retry(self, job_id: UUID) -> int:
-        """Queue again what is dead of a job: its interpretation, or its deliveries. Return how many.
+        """Queue again what is dead of a job, or a page that was refused; or its deliveries. Return how many.
 
         What is quarantined or discarded is not dead: only `resolve` moves it.
         """
         with self.database.transaction() as connection:
             revived = connection.execute(
-                "update twelvelead.job set state = 'waiting', error = null where id = %s and state = 'dead'", (job_id,)
+                "update twelvelead.job set state = 'waiting', error = null where id = %s "
+                "and (state = 'dead' or state = 'discarded' and starts_with(error, 'unreadable-page:'))",
+                (job_id,),
             ).rowcount
             if revived:
                 queue_interpretation(connection, job_id)

@@ -17,7 +17,7 @@ from prometheus_client import (
     generate_latest,
 )
 
-from ecg.errors import DeliveryError, EcgError
+from ecg.errors import DeliveryError, EcgError, UnreadablePage
 from ecg.reading import Prediction
 from service.release import RELEASE
 from service.tracing import Tracing
@@ -87,7 +87,7 @@ class Metrics:
         )
         self._interpretations = Counter(
             "twelvelead_interpretations",
-            "Interpretations by outcome: done, failed (it is tried again), dead; and by the error's code",
+            "Interpretations by outcome: done, failed (it is tried again), dead, refused (a page); and by the code",
             ("outcome", "code"),
             registry=self.registry,
         )
@@ -176,6 +176,10 @@ class Metrics:
     def not_interpreted(self, error: Exception, *, final: bool) -> None:
         """Count an interpretation that failed, for now or for good."""
         self._interpretations.labels("dead" if final else "failed", code_of(error)).inc()
+
+    def refused(self, error: UnreadablePage) -> None:
+        """Count a page on which there was no ECG to be read, by the reason."""
+        self._interpretations.labels("refused", error.reason).inc()
 
     @contextmanager
     def delivering(self, destination: str, accepted_at: datetime) -> Iterator[None]:

@@ -13,7 +13,7 @@ from ecg.measurement import Measurement
 from ecg.prevalence import predictive_values
 from ecg.quality import Quality
 from ecg.reading import Explanation, Prediction, Score
-from ecg.recording import Recording
+from ecg.recording import PageEvidence, Recording
 from ecg.report import Report
 from service.archive import PDF, picture_name
 from service.bands import band
@@ -77,6 +77,22 @@ def _recording(recording: Recording) -> dict[str, Any]:
         "fs": recording.waveform.fs,
         "seconds": round(recording.waveform.seconds, 3),
         "digitised": recording.provenance.digitised,
+        "scale_assumed": recording.provenance.scale_assumed,
+        "page": _page(recording.provenance.page),
+    }
+
+
+def _page(page: PageEvidence | None) -> dict[str, Any] | None:
+    """Return what shows how well a page was read; its overlay is a picture."""
+    if page is None:
+        return None
+    return {
+        "layout": page.layout,
+        "scale": page.scale,
+        "einthoven_mV": page.einthoven,
+        "on_ink": page.on_ink,
+        "explained": page.explained,
+        "confidence": dict(page.confidence),
     }
 
 

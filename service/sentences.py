@@ -79,6 +79,8 @@ def _amendment(words: Texts, version: int) -> Iterator[Sentence]:
 def _experimental(words: Texts, recording: Recording) -> Iterator[Sentence]:
     if recording.provenance.digitised:
         yield Sentence(words("research.digitised"), ("digitised",))
+    if recording.provenance.scale_assumed:
+        yield Sentence(words("research.scale-assumed"), ("scale-assumed",))
 
 
 def _impression(words: Texts, reading: Reading, style: Style) -> Iterator[Sentence]:

@@ -11,7 +11,9 @@ from service.blobs import Blobs, FolderBlobs
 REPORTS: Final = "reports"  # reports/<report id>/<version>/<file>; before there were versions, reports/<id>/<file>
 RESOURCES: Final = "resources"  # resources/<type>/<id>.json
 DIGITS: Final = 64  # of a SHA-256 in hexadecimal
-PAYLOADS: Final = "payloads"  # payloads/<first two digits>/<sha256>, and <sha256>.<digest>.json what was declared
+PAYLOADS: Final = (
+    "payloads"  # payloads/<first two digits>/<sha256>, <sha256>.<digest>.json what was declared, <sha256>.traces
+)
 SHARED: Final = "Device/"  # the same resource for all reports of one model: it names no patient, and stays
 
 Files = Mapping[str, bytes]
@@ -65,6 +67,22 @@ class Store:
         if (data := self._blobs.get(_declared(sha256, digest))) is None:
             raise LookupError("what was declared with a payload is missing")
         return data
+
+    def put_traces(self, sha256: str, data: bytes) -> None:
+        """Keep beside a page what was found on it; it goes with the page. The first stays.
+
+        Raises:
+            Overloaded: it cannot be kept now.
+        """
+        self._blobs.put_if_absent(_traces(sha256), data)
+
+    def traces(self, sha256: str) -> bytes | None:
+        """Return what was found on a page, None where it was not read yet.
+
+        Raises:
+            Overloaded: it cannot be read now.
+        """
+        return self._blobs.get(_traces(sha256))
 
     def erase_payload(self, sha256: str) -> None:
         """Remove a payload and what was declared with it. Twice does no harm.
@@ -176,6 +194,10 @@ def _payload(sha256: str) -> str:
 
 def _declared(sha256: str, digest: str) -> str:
     return f"{_payload(sha256)}.{digest}.json"
+
+
+def _traces(sha256: str) -> str:
+    return f"{_payload(sha256)}.traces"
 
 
 def _report(report_id: UUID) -> str:

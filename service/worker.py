@@ -14,7 +14,7 @@ from procrastinate.jobs import Job as QueueEntry
 
 from adapters.fhir.bundle import stored, superseded
 from adapters.fhir.frame import FhirSettings
-from ecg.errors import DeliveryError, Overloaded, Refused, Unconfirmed, Unidentified, UnknownReport
+from ecg.errors import DeliveryError, Overloaded, Refused, Unconfirmed, Unidentified, UnknownReport, UnreadablePage
 from ecg.ports import Destination, Router
 from ecg.reading import Prediction
 from ecg.recording import Recording
@@ -23,11 +23,12 @@ from service.archive import ARCHIVE, archived, restored
 from service.compose import withdraw
 from service.declaration import kept
 from service.deliveries import Delivery
-from service.intake import recordings
+from service.intake import jobs_of, recordings
 from service.jobs import Job, Jobs
 from service.logs import bound, named
 from service.metrics import Metrics, Stopwatch, code_of
 from service.outages import Connector, answered, outlive
+from service.pages import PRINTED, REFUSED, is_page, reading_of
 from service.pipeline import interpret
 from service.queueing import DELIVER, ERASE, INTERPRET, REVISE
 from service.renderings import BUNDLE, renderings
@@ -81,11 +82,16 @@ class Workshop:
         watch = self.metrics.stopwatch()
         try:
             with watch.stage("read"):
-                recording = self._recording(job)
+                recording = self._first_read(job)
+            if recording is None:
+                return
             with watch.stage("interpret"):
                 style = self.settings.style
                 report = interpret(recording, router=self.router, issued=job.accepted_at, style=style)
             held = self._kept(report, watch, partial(self.jobs.holding, job_id, report.id))
+        except UnreadablePage as error:  # a page stays what it is: no repeat would read it
+            self._refused(job_id, error)
+            return
         except Exception as error:
             self.jobs.failing(job_id, code_of(error), final=self._failed(error, watch, last=last))
             raise
@@ -96,6 +102,24 @@ class Workshop:
         self.metrics.reported(job.accepted_at)
         with bound(report_id=str(report.id)):
             log.info("interpreted", extra={"seconds": watch.seconds, **_routed(report.reading.prediction)})
+
+    def _first_read(self, job: Job) -> Recording | None:
+        """Read an ECG; of a page, let the further ones have jobs too. None: it waits for an operator now."""
+        payload = kept(self.store, job.payload_sha256, job.declared)
+        found = recordings(payload, self.settings, reading_of(self.store))
+        if len(found) > 1 and is_page(payload) and job.part == 0:
+            self.jobs.accept([each for each in jobs_of(payload, found, job.accepted_at) if each.part])
+        recording = found[job.part]
+        if recording.provenance.contradicted and self.jobs.quarantine(job.id, PRINTED):
+            log.warning("in quarantine", extra={"code": PRINTED})
+            return None
+        return recording
+
+    def _refused(self, job_id: UUID, error: UnreadablePage) -> None:
+        """Record that there is no ECG to be read on a page. That is an answer, and no failure of ours."""
+        self.jobs.refuse(job_id, f"{REFUSED}{error.reason}")
+        self.metrics.refused(error)
+        log.info("refused", extra={"code": error.code, "reason": error.reason})
 
     def revise(self, report_id: UUID, number: int, *, last: bool) -> None:
         """Make a later version of a report that was asked for, and keep it. Twice does no harm.
@@ -236,7 +260,8 @@ class Workshop:
         return job
 
     def _recording(self, job: Job) -> Recording:
-        return recordings(kept(self.store, job.payload_sha256, job.declared), self.settings)[job.part]
+        payload = kept(self.store, job.payload_sha256, job.declared)
+        return recordings(payload, self.settings, reading_of(self.store))[job.part]
 
 
 def _routed(prediction: Prediction) -> dict[str, Any]:

@@ -10,13 +10,12 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, ImageOps
 
-from adapters.pages import page_kind
+from adapters.pages import MAX_BYTES, page_kind
 from adapters.scan import pdf
 from adapters.scan.nouns import Drawn, Picture
 from adapters.scan.vector import drawn
 from ecg.errors import UnreadablePage
 
-MAX_BYTES: Final = 64_000_000  # what the doors take of any payload
 MAX_PIXELS: Final = 100_000_000  # A4 at 1000 dpi; in colour 300 MB, of the gigabyte that a page may take
 MAX_PAGES: Final = 20  # a stress test's worth; each costs seconds
 # A strip of 2.5 s and 10 mm at 2.5 pixels per mm: with fewer there is no ECG to be read.

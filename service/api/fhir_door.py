@@ -24,8 +24,8 @@ from service.api.fhir_formats import (
     json_is_sent,
 )
 from service.api.fhir_read import as_held, index, versions
-from service.api.problems import FHIR, outcome, problem
-from service.api.receiving import DECLARED, ERASED, Taken, body, handed_in, preferences
+from service.api.problems import FHIR, of_error, outcome, problem
+from service.api.receiving import DECLARED, ERASED, Taken, body, handed_in, preferences, refused
 from service.intake import Intake
 from service.search import Held
 
@@ -62,6 +62,8 @@ class _Door:
         taken = await handed_in(request, self.intake, data, self.draining)
         if taken.jobs and all(job.state == "erased" for job in taken.jobs):
             return problem(request, HTTPStatus.CONFLICT, "erased", ERASED)
+        if (why := refused(taken.jobs)) is not None:
+            return of_error(request, why)
         if any(job.state != "done" for job in taken.jobs):
             return _later(taken)
         return await run_in_threadpool(_answer, request, self.intake, document, taken)

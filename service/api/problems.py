@@ -25,7 +25,9 @@ from ecg.errors import (
     Unauthenticated,
     UnknownFormat,
     UnknownReport,
+    UnreadablePage,
 )
+from ecg.reasons import PAGES
 
 
 class BrokenRequest(PayloadError):
@@ -51,6 +53,7 @@ STATUS: Final[dict[type[EcgError], HTTPStatus]] = {
     UnknownFormat: HTTPStatus.UNSUPPORTED_MEDIA_TYPE,
     MalformedPayload: HTTPStatus.UNPROCESSABLE_ENTITY,
     AmbiguousPayload: HTTPStatus.UNPROCESSABLE_ENTITY,
+    UnreadablePage: HTTPStatus.UNPROCESSABLE_ENTITY,
     BrokenRequest: HTTPStatus.BAD_REQUEST,
     InvalidQuery: HTTPStatus.BAD_REQUEST,
     TooLarge: HTTPStatus.REQUEST_ENTITY_TOO_LARGE,
@@ -97,7 +100,9 @@ ISSUES: Final = {
 def of_error(request: Request, error: EcgError) -> Response:
     """Answer an error of ours."""
     status = next(STATUS[kind] for kind in type(error).__mro__ if kind in STATUS)
-    more = {"declare": list(error.declare)} if isinstance(error, AmbiguousPayload) else {}
+    more: dict[str, Any] = {"declare": list(error.declare)} if isinstance(error, AmbiguousPayload) else {}
+    if isinstance(error, UnreadablePage):
+        more = {"reason": error.reason, "advice": PAGES[error.reason].remedy}
     answer = problem(request, status, error.code, str(error), **more)
     answer.headers.update(_challenge(error))
     return answer

@@ -13,13 +13,14 @@ from fastapi.concurrency import run_in_threadpool
 from starlette.requests import ClientDisconnect
 
 from adapters.declared import as_said
-from ecg.errors import InvalidQuery, TooLarge, UnknownFormat
+from ecg.errors import InvalidQuery, TooLarge, UnknownFormat, UnreadablePage
 from ecg.payload import Declared, Payload
 from ecg.recording import PRIORITIES, Order
 from service.api.problems import BrokenRequest, TooSlow
 from service.intake import Accepted, Intake
 from service.jobs import Job
 from service.metrics import Door
+from service.pages import refusal
 
 WAIT: Final = 30.0  # seconds that a request waits for its report
 POLL: Final = 0.05  # seconds
@@ -73,7 +74,16 @@ async def handed_in(request: Request, intake: Intake, data: bytes, draining: Cal
     door: Door = "fhir" if request.url.path.startswith("/fhir") else "http"
     accepted = await run_in_threadpool(intake.accept, payload, datetime.now(UTC), door)
     wait = 0.0 if "respond-async" in preferences(request) else WAIT
-    return Taken(payload, accepted, await _settled(intake, accepted, wait, draining))
+    jobs = await _settled(intake, accepted, wait, draining)
+    if more := await run_in_threadpool(intake.others, accepted):  # a worker found more on a page
+        accepted, jobs = (*accepted, *more), [*jobs, *await _settled(intake, more, wait, draining)]
+    return Taken(payload, accepted, jobs)
+
+
+def refused(jobs: Sequence[Job]) -> UnreadablePage | None:
+    """Return why nothing that was sent can be read: each was a page that was refused; None where that is not so."""
+    reasons = [refusal(each.error) for each in jobs]
+    return reasons[0] if reasons and all(reasons) else None
 
 
 async def body(request: Request, most_mb: float, seconds: float = BODY_SECONDS) -> bytes:

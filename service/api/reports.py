@@ -10,8 +10,8 @@ from fastapi.responses import JSONResponse, Response
 
 from adapters.fhir.fifth import as_r5
 from ecg.recording import PRIORITIES
-from service.api.problems import problem
-from service.api.receiving import DECLARED, ERASED, take
+from service.api.problems import of_error, problem
+from service.api.receiving import DECLARED, ERASED, refused, take
 from service.archive import PDF
 from service.explaining import explained
 from service.intake import Accepted, Intake
@@ -85,6 +85,8 @@ def routes(intake: Intake, draining: Callable[[], bool]) -> APIRouter:
 def _answer(request: Request, accepted: Sequence[Accepted], jobs: Sequence[Job]) -> Response:
     if all(job.state == "erased" for job in jobs):
         return problem(request, HTTPStatus.CONFLICT, "erased", ERASED)
+    if (why := refused(jobs)) is not None:
+        return of_error(request, why)
     if any(job.state != "done" for job in jobs):
         location = f"/v1/jobs/{jobs[0].id}"
         return JSONResponse({"jobs": [_job(job) for job in jobs]}, HTTPStatus.ACCEPTED, {"Location": location})

@@ -61,6 +61,7 @@ def list_jobs(
 def show_job(job_id: UUID) -> None:
     """Show a job and the deliveries of its report."""
     from ecg.recording import PRIORITIES
+    from service.pages import refusal
 
     with opened() as service:
         job = service.jobs.job(job_id)
@@ -70,6 +71,8 @@ def show_job(job_id: UUID) -> None:
         typer.echo(f"priority  {PRIORITIES[job.priority]}")
         if job.error:
             typer.echo(f"error     {job.error}")
+        if why := refusal(job.error):
+            typer.echo(f"because   {why}")
         for each in service.jobs.deliveries(job_id):
             told = each.reference or each.error or ""
             version = f" version {each.version}" if each.version > 1 else ""

@@ -10,6 +10,7 @@ from ecg.measurement import DEGREE
 from ecg.report import Sentence
 from service.drawing.details import draw_details
 from service.drawing.fonts import is_drawable
+from service.drawing.found import draw_found
 from service.drawing.layout import MM_PER_MILLIVOLT, MM_PER_SECOND, PRINTED, fitting
 from service.drawing.maps import draw_maps
 from service.drawing.paper import INK, Paper
@@ -32,11 +33,12 @@ SHOWN: Final = (
 
 
 def draw_pages(content: Content) -> bytes:
-    """Draw the report: the ECG with impression and measurements, then all figures, then the maps of the findings."""
+    """Draw the report: the ECG with impression and measurements, all figures, what was found on a page, the maps."""
     words = content.words
     sheets = Sheets(content, words("page.title"))
     left_over = _ecg_page(sheets)
     draw_details(sheets, left_over)
+    draw_found(sheets)
     draw_maps(sheets)
     return sheets.bytes()
 
