@@ -13,7 +13,7 @@ Work = Callable[[bytes], bytes]
 
 MEMORY: Final = 1_000_000_000  # bytes beyond what the interpreter and its libraries have already
 CPU_SECONDS: Final = 8  # a photograph of 12 megapixels needs 3 on a core of today
-WALL_SECONDS: Final = 30  # where other work holds the cores; a page that waits for nothing ends by its CPU time
+WALL_SECONDS: Final = 120  # where other work holds the cores; a page that waits for nothing ends by its CPU time
 
 
 def serve(descriptor: int, work: Work) -> None:

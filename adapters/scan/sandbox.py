@@ -14,7 +14,7 @@ from adapters.scan.child import WALL_SECONDS
 # What a child is started with: one thread, so that it may fork, and none of the service's secrets.
 _ENVIRONMENT: Final = {"OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1", "LANG": "C.UTF-8"}
 # Beyond a page's own time: a first page waits until the libraries are loaded.
-PATIENCE: Final = WALL_SECONDS + 30.0
+PATIENCE: Final = WALL_SECONDS + 60.0
 MAX_ANSWER: Final = 64_000_000  # bytes: a page's signals are 0.5 MB, its overlay some MB
 _CHUNK: Final = 1 << 20
 
