@@ -80,6 +80,14 @@ FORMATS: Final[dict[str, Format]] = {
         leaves="Annotations are left out; signals without calibration are refused until their unit is declared.",
         proofs=("tests/unit/adapters/test_wfdb_samples.py", "tests/unit/adapters/test_wfdb_formats.py"),
     ),
+    "Page": Format(
+        standard="ISO 32000 (PDF), ISO/IEC 15948 (PNG), ISO/IEC 10918 (JPEG), TIFF 6.0, BMP",
+        reads="Printed ECGs: every page of a PDF, a scan, a photograph. A vector PDF is read by its paths, exactly; in "
+        "all else the grid is found and the traces are followed. Reports on pages are experimental (docs/pages.md).",
+        leaves="What cannot be read surely is refused with a reason; without a scale that was read, no mV and no ms is "
+        "stated.",
+        proofs=("tests/unit/adapters/test_page_reader.py", "tests/unit/adapters/test_scan_vector.py"),
+    ),
     "Archive (zip, tar)": Format(
         standard="APPNOTE.TXT, POSIX ustar",
         reads="The files of a zip, tar or tar.gz, each read for itself, those of a WFDB record together; JSON beside "
@@ -90,7 +98,7 @@ FORMATS: Final[dict[str, Format]] = {
     "DICOM document": Format(
         standard="DICOM PS3.3 A.45.1 and A.8.1",
         reads="The page in an Encapsulated PDF or a Secondary Capture, uncompressed or JPEG baseline.",
-        leaves="Pages are not read yet: that is answered, and the object acknowledged.",
+        leaves="Other transfer syntaxes are acknowledged and not read.",
         proofs=("tests/unit/adapters/test_dicom_documents.py",),
     ),
 }

@@ -137,7 +137,7 @@ CLAIMS: Final[dict[str, tuple[Claim, ...]]] = {
             f"{PAGES}::test_a_pdf_comes_out_as_it_is",
             f"{PAGES}::test_pydicoms_own_captures_are_the_same_pixels",
             f"{PAGES}::test_patient_order_and_time_go_with_it",
-            f"{OBJECTS}::test_a_page_is_acknowledged_and_not_kept",
+            f"{OBJECTS}::test_a_page_is_acknowledged_kept_and_queued_unread",
         ),
         _claim("ours are not", f"{OBJECTS}::test_a_page_of_ours_is_acknowledged_and_dropped"),
     ),

@@ -16,6 +16,7 @@ from tests.golden.dicom_files import square_wave, twelve_lead_dataset
 from tests.golden.dicom_files import to_bytes as dicom_bytes
 from tests.golden.fhir_files import observation, to_bytes
 from tests.golden.other_files import aecg, scp, sierra
+from tests.golden.page_files import twelve_lead_pdf
 from tests.golden.wfdb_files import record
 
 
@@ -50,6 +51,7 @@ GOLDEN: Final[dict[str, Callable[[], Payload]]] = {
     "SCP-ECG": lambda: _sample_or("scp/Example.scp", scp),
     "CSV": _csv,
     "WFDB record": _wfdb_record,
+    "Page": lambda: Payload(twelve_lead_pdf(), "application/pdf"),
 }
 
 

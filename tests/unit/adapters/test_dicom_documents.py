@@ -22,7 +22,7 @@ from adapters.dicom.codes import ENCAPSULATED_PDF, JPEG_BASELINE, SECONDARY_CAPT
 from adapters.dicom.documents import DicomDocumentWrapper
 from adapters.dicom.results import encapsulated_pdf, own_report_id, part10, secondary_capture
 from adapters.readers import READERS, read, unwrapped
-from ecg.errors import MalformedPayload, PayloadError, UnknownFormat
+from ecg.errors import MalformedPayload, PayloadError, UnknownFormat, UnreadablePage
 from ecg.payload import Declared, Payload
 from ecg.recording import Patient
 from tests.golden.dicom_files import BIG, DEFLATED, SYNTAXES, square_wave, to_bytes, twelve_lead_dataset
@@ -97,10 +97,11 @@ def test_what_was_declared_of_it_must_agree() -> None:
     assert page.declared.fs == 500 and page.declared.patient is not None and page.declared.patient.sex == "F"
 
 
-def test_there_is_no_reader_for_the_page_yet() -> None:
-    for ds in (pdf(), capture(np.zeros((4, 4, 3), np.uint8))):
-        with pytest.raises(UnknownFormat, match="no reader for pages yet"):
+def test_a_page_without_an_ecg_is_refused_by_a_code() -> None:
+    for ds, reason in ((pdf(), "damaged"), (capture(np.zeros((4, 4, 3), np.uint8)), "resolution-too-low")):
+        with pytest.raises(UnreadablePage) as caught:
             read(page_of(ds))
+        assert caught.value.reason == reason
 
 
 def test_it_is_taken_out_of_an_archive_too() -> None:

@@ -20,7 +20,7 @@ from adapters import pages
 from adapters.fhir.bundle import encode
 from adapters.fhir.documents import attached
 from adapters.readers import WRAPPERS, read, unwrapped
-from ecg.errors import MalformedPayload, PayloadError, UnknownFormat
+from ecg.errors import MalformedPayload, PayloadError, UnknownFormat, UnreadablePage
 from ecg.payload import Declared, Payload
 from ecg.recording import Order, Patient, Recording
 from service.intake import own_report_id
@@ -180,10 +180,11 @@ def test_a_name_and_a_system_may_be_one_issuer() -> None:
         read_all(reference(attachment(dicom_bytes(dataset))))
 
 
-@pytest.mark.parametrize("data, kind", [(PDF, "PDF"), (b"\x89PNG\r\n\x1a\n....", "PNG")])
-def test_a_page_waits_for_its_reader(data: bytes, kind: str) -> None:
-    with pytest.raises(UnknownFormat, match=rf"a page \({kind}\): there is no reader for pages yet"):
+@pytest.mark.parametrize("data", [PDF, b"\x89PNG\r\n\x1a\n...."])
+def test_a_page_goes_to_its_reader(data: bytes) -> None:
+    with pytest.raises(UnreadablePage) as caught:
         read_all(reference(attachment(data, "application/pdf")))
+    assert caught.value.reason == "damaged"
 
 
 def test_beside_samples_documents_are_left_out_and_it_is_said() -> None:

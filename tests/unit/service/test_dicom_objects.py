@@ -51,12 +51,15 @@ class AbstainingRouter:
 
 
 @contextmanager
-def door(directory: Path, audited: list[tuple[str, ...]]) -> Iterator[Listener]:
-    """Listen with an intake whose trail is a list and whose ledger takes nothing: what would be queued fails."""
+def door(directory: Path, audited: list[tuple[str, ...]], queued: list[Any] | None = None) -> Iterator[Listener]:
+    """Listen with an intake whose trail is a list; without a list of what is `queued`, that there is any fails."""
 
-    def accept(wanted: list[Any], *_: object) -> list[Any]:
-        assert not wanted
-        return []
+    def accept(wanted: list[Any], keep: Any, *_: object) -> list[Any]:
+        assert queued is not None or not wanted
+        if queued is not None:
+            queued.extend(wanted)
+            keep(wanted)
+        return wanted
 
     row = SimpleNamespace(execute=lambda statement, values: audited.append(values))
     database = cast(Any, SimpleNamespace(transaction=lambda: nullcontext(row)))
@@ -91,11 +94,12 @@ def page(sop_class: str) -> Dataset:
 
 
 @pytest.mark.parametrize("sop_class", [PDF, CAPTURE])
-def test_a_page_is_acknowledged_and_not_kept(sop_class: str, tmp_path: Path) -> None:
-    audited: list[tuple[str, ...]] = []
-    with door(tmp_path, audited) as listener:
+def test_a_page_is_acknowledged_kept_and_queued_unread(sop_class: str, tmp_path: Path) -> None:
+    queued: list[Any] = []
+    with door(tmp_path, [], queued) as listener:
         assert stored(listener, to_bytes(page(sop_class))) == 0x0000
-    assert "unknown-format" in str(audited) and not list((tmp_path / "payloads").rglob("*.*"))
+    (job,) = queued
+    assert job.state == "waiting" and list((tmp_path / "payloads").rglob(job.payload_sha256))
 
 
 def test_a_broken_page_is_refused(tmp_path: Path) -> None:
