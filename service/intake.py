@@ -166,12 +166,10 @@ def jobs_of(payload: Payload, found: Sequence[Recording], issued: datetime) -> I
             met[alias] += 1
             alias += f"#{met[alias]}" if met[alias] > 1 else ""
         priority = urgency(each.order, payload.declared.order)
-        yield _job(payload, part, issued, (identity(each), content_id(each)), priority, alias)
+        yield replace(_job(payload, part, issued, (identity(each), content_id(each)), priority), alias=alias)
 
 
-def _job(
-    payload: Payload, part: int, issued: datetime, ids: tuple[UUID, UUID], priority: int, alias: str | None = None
-) -> Job:
+def _job(payload: Payload, part: int, issued: datetime, ids: tuple[UUID, UUID], priority: int) -> Job:
     """Return a job; `ids` are the ECG's identity and content id."""
     known_as, content = ids
     return Job(
@@ -185,7 +183,6 @@ def _job(
         error=None,
         declared=digest_of(payload),
         priority=priority,
-        alias=alias,
         content=content,
     )
 

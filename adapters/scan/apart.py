@@ -12,7 +12,7 @@ from ecg.errors import UnreadablePage
 START: Final = "import adapters.scan.digitise, adapters.scan.pictures\nfrom adapters.scan.apart import work"
 _NUMBER: Final = 2  # bytes before the file: which page
 # Pages of a document that show no ECG: a cover, a letter, a table. Others beside them are read all the same.
-_OTHERWISE: Final = frozenset({"no-ecg", "no-grid"})
+_OTHERWISE: Final = frozenset({"no-ecg", "no-grid", "no-trace"})
 
 
 def work(asked: bytes) -> bytes:
@@ -33,15 +33,19 @@ def digitised(sandbox: Sandbox, data: bytes) -> tuple[tuple[int, Digitised], ...
     """Return what each page with an ECG gave, with its number, 0 the first.
 
     Raises:
-        UnreadablePage: no page gave an ECG, or one that shows an ECG cannot be read: the first such reason.
+        UnreadablePage: no page gave an ECG, or one that shows an ECG cannot be read. A page that is too hard ends the
+            document; those before it stand.
     """
     outcomes: list[Outcome] = []
     while not outcomes or len(outcomes) < outcomes[0].pages:
         answer = sandbox.run(len(outcomes).to_bytes(_NUMBER, "big") + data)
         outcomes.append(wire.unpacked(answer) if answer else wire.TOO_HARD)
-        if (reason := outcomes[-1].reason) is not None and reason not in _OTHERWISE:
+        reason = outcomes[-1].reason
+        if reason == wire.TOO_HARD.reason:  # what follows might be as hard, and each may take its time
+            break
+        if reason is not None and reason not in _OTHERWISE:
             raise UnreadablePage(reason)
     found = tuple((number, each.found) for number, each in enumerate(outcomes) if each.found is not None)
     if not found:
-        raise UnreadablePage(outcomes[0].reason or "no-ecg")
+        raise UnreadablePage(outcomes[-1].reason or "no-ecg")
     return found

@@ -79,8 +79,9 @@ def parted(data: bytes) -> tuple[Digitised, ...]:
     found: list[Digitised] = []
     while data:
         end = _LENGTH + int.from_bytes(data[:_LENGTH], "big")
+        whole = len(data) >= end
         outcome, data = unpacked(data[_LENGTH:end]), data[end:]
-        if outcome.found is None:
+        if outcome.found is None or not whole:
             return ()
         found.append(outcome.found)
     return tuple(found)
