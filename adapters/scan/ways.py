@@ -14,12 +14,14 @@ FAR_MM: Final = 30.0  # no R wave is higher at 10 mm/mV than this
 GAP: Final = 1.6  # where it finds no ink: dearer than any ink of its own row
 SMALL: Final = 1.0  # where the ink is a piece as small as a letter
 SMALL_MM: Final = 4.0
+LEVEL_MM: Final = 2.0  # of level ink tell whose a piece is
+LABEL_MM: Final = 12.0  # if it is wider than any lead's name
 # Per millimetre that it leaps over blank paper from one column to the next:
 LEAP: Final = 0.25
 # And per millimetre of a run's height it is paid so much for ink that is surely its row's, since steep strokes are
 # faint and want leaps: without it, a way spares itself the R wave.
 OWN: Final = 0.1
-ANY: Final = 0.01  # and for any ink: of two runs as good, the longer is the stroke
+ANY: Final = 0.002  # and for any ink: of two runs as good, the longer is the stroke
 OTHERS: Final = 1.0  # what ink pays per millimetre across that is surely another row's
 MUCH: Final = 0.2  # of the level ink of a piece: less of it tells no row
 NONE: Final = -1
@@ -62,8 +64,8 @@ def _extra(runs: Runs, bases: NDArray[np.float64], px_per_mm: float) -> NDArray[
     off = np.abs((runs.top + runs.bottom)[level] / 2 - bases[:, runs.column[level]])
     near = (off == off.min(axis=0)) & (off < APART_MM * px_per_mm)
     count = np.array([np.bincount(runs.piece[level[row]], minlength=len(runs.width)) for row in near])
-    holds = count > np.maximum(MUCH * count.sum(axis=0), SMALL_MM * px_per_mm / 2)
-    alone = holds.sum(axis=0) == 1
+    holds = count > np.maximum(MUCH * count.sum(axis=0), LEVEL_MM * px_per_mm)
+    alone = (holds.sum(axis=0) == 1) & (runs.width > LABEL_MM * px_per_mm)
     own, others = holds & alone, ~holds & alone
     small = np.maximum(runs.width, runs.height) < SMALL_MM * px_per_mm
     height = (runs.bottom - runs.top) / px_per_mm
