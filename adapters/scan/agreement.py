@@ -14,7 +14,7 @@ from ecg.leads import INVERTED_AVR, LIMB_FROM_I_II, LIMB_LEADS
 _SHIFTS: Final = (0.0, -0.5, 0.5, -1.0, 1.0, -1.5, 1.5)
 _SMOOTH: Final = np.full(5, 0.2)  # points of 0.25 mm: flanks of QRS complexes, a line thick, do not decide
 _SUSPECT: Final = 0.3  # residual above which other names are tried
-_EDGE: Final = 1.5  # mm at both ends of a piece that are left out: separators, and the next lead
+_EDGE: Final = 4.0  # mm at both ends of a piece that are left out: where it ends exactly may not be known yet
 _LEAST: Final = 20  # points that two pieces must share
 
 
