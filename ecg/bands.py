@@ -28,6 +28,7 @@ class Bands:
     Attributes:
         whole, wander, qrs, muscle: float32 (12, 1000), mV; gaps bridged by straight lines, no mean.
         mains: float32 (12,), amplitude in mV of what alternates at 50 or 60 Hz.
+        known: bool (12, 1000), what was no gap.
     """
 
     whole: NDArray[np.float32]
@@ -35,6 +36,7 @@ class Bands:
     qrs: NDArray[np.float32]
     muscle: NDArray[np.float32]
     mains: NDArray[np.float32]
+    known: NDArray[np.bool_]
 
 
 def split(window: CanonicalEcg) -> Bands:
@@ -50,6 +52,7 @@ def split(window: CanonicalEcg) -> Bands:
         qrs=_thinned(waves, QRS),
         muscle=_thinned(waves, MUSCLE),
         mains=_amplitude(waves),
+        known=window.mask[:, :: SAMPLES // THIN_SAMPLES],
     )
 
 

@@ -27,8 +27,10 @@ class Beats:
         at: int64 (beats,), where they are, in samples at 100 Hz; all but those at the ends moved to fit their median.
         contrast: how many times steeper the leads are at the beats than in between; noise has 1 to 2.4.
         likeness: mean correlation, over all leads at once, of the beats (the most alike two thirds) with their median;
-            0 where there are fewer than two.
-        shown: float64 (12,), the share of each lead's energy at the beats that their median explains.
+            0 where there are fewer than two. A page shows most leads for a part of the time: what is compared of a beat
+            are the leads that are known around it.
+        shown: float64 (12,), the share of each lead's energy at the beats that their median explains; 1 of a lead that
+            is known at none.
         rest: float64 (12,), mV, root mean square of what it does not explain.
     """
 
@@ -52,19 +54,41 @@ def find_beats(bands: Bands) -> Beats:
     if len(whole) < 2:
         none = np.zeros(len(bands.qrs))
         return Beats(peaks, contrast, 0.0, none, none)
-    likeness, moves, fitted = _fitted(bands.qrs, whole)
+    seen = _seen(bands.known, whole, reach)
+    likeness, moves, fitted = _fitted(bands.qrs, whole, seen)
     at = np.concatenate([peaks[peaks < reach], whole + moves, peaks[peaks >= THIN_SAMPLES - reach]])
-    rest = fitted - np.median(fitted, axis=0)
-    energy, left = ((each**2).mean(axis=(0, 2)) for each in (fitted, rest))
+    rest = (fitted - _median(fitted, seen)) * seen[..., None]
+    count = np.maximum(seen.sum(axis=0), 1) * fitted.shape[2]
+    energy, left = ((each**2).sum(axis=(0, 2)) / count for each in (fitted * seen[..., None], rest))
     return Beats(at, contrast, likeness, 1 - left / np.maximum(energy, 1e-12), np.sqrt(left))
 
 
-def _fitted(qrs: NDArray[np.float32], peaks: NDArray[np.int64]) -> tuple[float, NDArray[np.int64], NDArray[np.float64]]:
+def _seen(known: NDArray[np.bool_], peaks: NDArray[np.int64], reach: int) -> NDArray[np.bool_]:
+    """Return bool (beats, 12): which leads are known throughout the reach of each beat."""
+    return np.asarray(known[:, peaks[:, None] + np.arange(-reach, reach + 1)].all(axis=2).T)
+
+
+def _median(beats: NDArray[np.float64], seen: NDArray[np.bool_]) -> NDArray[np.float64]:
+    """Return the median over the beats in which each lead is seen, (12, samples); 0 of a lead seen in none."""
+    if seen.all():
+        return np.asarray(np.median(beats, axis=0))
+    made = np.zeros(beats.shape[1:])
+    for lead in np.flatnonzero(seen.any(axis=0)):
+        made[lead] = np.median(beats[seen[:, lead], lead], axis=0)
+    return made
+
+
+def _fitted(
+    qrs: NDArray[np.float32], peaks: NDArray[np.int64], seen: NDArray[np.bool_]
+) -> tuple[float, NDArray[np.int64], NDArray[np.float64]]:
     """Return the likeness of the beats, how far each is moved to fit their median best, and (beats, 12, samples)."""
     around = np.arange(-REACH, REACH + 1)
     moved = qrs[:, peaks[:, None, None] + SHIFTS[:, None] + around].transpose(1, 2, 0, 3).astype(np.float64)
-    middle = np.median(moved[:, -SHIFTS[0]], axis=0)
-    lengths = np.sqrt((moved**2).sum(axis=(2, 3)) * (middle**2).sum())
+    middle = _median(moved[:, -SHIFTS[0]], seen)
+    if not seen.all():
+        moved = moved * seen[:, None, :, None]
+    own = seen @ (middle**2).sum(axis=1)
+    lengths = np.sqrt((moved**2).sum(axis=(2, 3)) * own[:, None])
     fit = (moved * middle).sum(axis=(2, 3)) / np.maximum(lengths, 1e-12)
     best = fit.argmax(axis=1)
     alike = np.sort(fit.max(axis=1))[-max(round(ALIKE * len(peaks)), 2) :]

@@ -133,3 +133,24 @@ def test_recordings_as_they_come_are_hardly_ever_refused() -> None:
     refused = [number for number in range(1, 101) if not sound(judged(record(number)))]
     assert len(refused) <= 3
     assert all(code in FAULTS for number in refused for _, code in judged(record(number)).faults)
+
+
+def as_printed(signal: np.ndarray) -> np.ndarray:
+    """Return what a page of three rows and four columns with a strip of lead II shows, NaN elsewhere."""
+    shown = np.full_like(signal, np.nan)
+    for column in range(4):
+        part = slice(column * 1250, (column + 1) * 1250)
+        shown[3 * column : 3 * column + 3, part] = signal[3 * column : 3 * column + 3, part]
+    shown[1] = signal[1]
+    return shown
+
+
+def test_what_a_page_shows_of_a_recording_passes(signal: np.ndarray) -> None:
+    assert judged(as_printed(signal)).beating.visible
+
+
+def test_a_page_of_noise_does_not(signal: np.ndarray) -> None:
+    passed = [kind for kind, noise in noises(signal) if sound(judged(as_printed((0.3 * noise).astype(np.float32))))]
+    assert set(passed) <= {
+        "random walk"
+    }  # its jumps are steep and alike: three leads at a time show too little to tell
