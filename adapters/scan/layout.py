@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 from adapters.scan.agreement import likeness, piece_grid
 from adapters.scan.columns import Column, columns
 from adapters.scan.fit import Fit, Label, fits, labels_of
+from adapters.scan.labels import ROMANS
 from adapters.scan.nouns import Curve, Scale, Sheet, Strip, Word
 from adapters.scan.plans import plans
 from adapters.scan.rows import Row, baseline, rows_of
@@ -128,8 +129,11 @@ def _rhythm_name(rows: Sequence[Row], r: int, across: Sequence[Column], fit: Fit
     # Strokes alone may be 'I', 'II' or 'III', some unread; the trace tells which.
     if label is not None and label.sure and not looks.get(label.lead, 1.0) < _UNLIKE:
         return label.lead
-    if label is not None and (not fit.plan.columns or looks.get(label.lead, -1.0) >= _FAIRLY):
+    strokes = max(ROMANS, key=lambda lead: looks.get(lead, -1.0))
+    if label is not None and not fit.plan.columns:
         return label.lead
+    if label is not None and not label.sure and looks.get(strokes, -1.0) >= _FAIRLY:
+        return strokes
     usual = {lead: looks[lead] for lead in _USUAL_RHYTHMS if np.isfinite(looks.get(lead, np.nan))}
     best = max(usual, key=lambda lead: usual[lead], default=None)
     return best if best is not None and usual[best] >= _ALIKE else None

@@ -23,6 +23,8 @@ _DARK: Final = 0.35  # ink from which on a pixel is a character's
 _TALL: Final = (1.3, 6.0)
 _WIDE: Final = (0.2, 7.0)
 _LINE: Final = 4.0  # mm up to which what is tall may be several characters that touch, at low resolution
+_CORE: Final = 0.5  # percentile of redness that is surely ink's
+_SAMPLE: Final = 7  # every so many pixels are enough to learn it
 _STROKE: Final = 0.28  # of its height that a stroke is wide at most: alone it may be 'I', a separator, or an R wave
 _SPACE: Final = 1.2  # mm between characters of one piece
 _WORDS: Final = 3.0  # mm between the words of a line
@@ -38,8 +40,18 @@ _ENOUGH: Final = 7  # named leads that show a page to be upright: upside down, f
 
 
 def read_words(sheet: Sheet) -> tuple[Word, ...]:
-    """Return the print of a sheet, its boxes in mm."""
-    dark = ink(sheet.pixels, sheet.px_per_mm)
+    """Return the print of a sheet, its boxes in mm: what is of the traces' ink, or else what is blue or black."""
+    words = _words(sheet, ink(sheet.pixels, sheet.px_per_mm))
+    if _named(words) >= _ENOUGH:
+        return words
+    red = sheet.pixels[:, :, 0].astype(np.float32)
+    paper, darkest = np.percentile(red[::_SAMPLE, ::_SAMPLE], [50, _CORE])
+    other = _words(sheet, (paper - red) / max(float(paper - darkest), 1.0))
+    return other if _named(other) > _named(words) else words
+
+
+def _words(sheet: Sheet, dark: NDArray[np.float32]) -> tuple[Word, ...]:
+    """Return the print among what is dark, about 1 where it is full ink."""
     boxes = _worth_reading(_pieces(dark > _DARK, sheet.px_per_mm))
     if not boxes:
         return ()
