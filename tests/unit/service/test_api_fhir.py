@@ -337,7 +337,7 @@ REFUSALS: dict[str, tuple[str, str, Json | bytes | None, dict[str, str], int]] =
     "R3 by its type": ("POST", "/fhir", observation(), {"Content_Type": f"{FHIR}; fhirVersion=3.0"}, 415),
     "a URL alone": ("POST", "/fhir/DocumentReference", document(None), {}, 422),
     "a Media for a document": ("POST", "/fhir/DocumentReference", {"resourceType": "Media"}, {}, 422),
-    "a page": ("POST", "/fhir/Binary", b"%PDF-1.7", {"Content_Type": "application/pdf"}, 415),
+    "a page": ("POST", "/fhir/Binary", b"%PDF-1.7", {"Content_Type": "application/pdf"}, 422),
     "a Binary in XML": ("POST", "/fhir/Binary", b"<Binary/>", {"Content_Type": "application/fhir+xml"}, 415),
     "a Binary of no type": ("POST", "/fhir/Binary", b"DICM", {"Content_Type": ""}, 415),
     "an empty Binary": ("POST", "/fhir/Binary", b"", {"Content_Type": "application/dicom"}, 415),

@@ -244,8 +244,10 @@ def test_an_unknown_age_is_said() -> None:
 
 def test_what_comes_from_a_picture_is_experimental() -> None:
     made = reports.report(provenance=replace(reports.recording().provenance, digitised=True))
-    assert said(made)[0].text.startswith("Experimental") and said(made)[0].about == ("digitised",)
-    assert not any("Experimental" in each.text for each in said(reports.report()))
+    assert said(made)[0].text.startswith("Digitised from an image - experimental") and said(made)[0].about == (
+        "digitised",
+    )
+    assert not any("experimental" in each.text for each in said(reports.report()))
 
 
 def test_a_patients_text_stands_on_the_same_values() -> None:
