@@ -59,7 +59,7 @@ class UnreadablePage(PayloadError):
 
     code = "unreadable-page"
 
-    def __init__(self, reason: str) -> None:
+    def __init__(self, reason: str = "damaged") -> None:
         told = PAGES[reason]
         super().__init__(f"{told.meaning} {told.remedy}")
         self.reason = reason
