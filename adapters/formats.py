@@ -82,11 +82,15 @@ FORMATS: Final[dict[str, Format]] = {
     ),
     "Page": Format(
         standard="ISO 32000 (PDF), ISO/IEC 15948 (PNG), ISO/IEC 10918 (JPEG), TIFF 6.0, BMP",
-        reads="Printed ECGs: every page of a PDF, a scan, a photograph. A vector PDF is read by its paths, exactly; in "
-        "all else the grid is found and the traces are followed. Reports on pages are experimental (docs/pages.md).",
-        leaves="What cannot be read surely is refused with a reason; without a scale that was read, no mV and no ms is "
-        "stated.",
-        proofs=("tests/unit/adapters/test_page_reader.py", "tests/unit/adapters/test_scan_vector.py"),
+        reads="Printed ECGs: every page of a PDF, a scan, a photograph. A vector PDF is read by its paths; in all "
+        "else the grid is found and the traces are followed. Reports on pages are experimental (docs/pages.md).",
+        leaves="What cannot be read surely is refused with a reason, yet parts of some traces are read wrongly "
+        "(docs/scans.md); without a scale that was read, no mV and no ms is stated.",
+        proofs=(
+            "tests/unit/adapters/scan/test_scans.py",
+            "tests/unit/adapters/test_page_reader.py",
+            "tests/unit/adapters/test_scan_vector.py",
+        ),
     ),
     "Archive (zip, tar)": Format(
         standard="APPNOTE.TXT, POSIX ustar",

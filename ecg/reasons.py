@@ -31,7 +31,8 @@ REASONS: Final[dict[str, Reason]] = {
         "Nothing, if it is so: no model here reads paced rhythms. A physician reads it.",
     ),
     "digitised": Reason(
-        "The signal was recovered from a page, and no model reads pages.", "Send the ECG as the recorder exports it."
+        "The signal was recovered from a page, and the model reads recordings only.",
+        "Send the ECG as the recorder exports it.",
     ),
     "digital": Reason(
         "The only model for what it offers reads pages, and this is a recording.",

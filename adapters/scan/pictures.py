@@ -18,7 +18,7 @@ from ecg.errors import UnreadablePage
 
 MAX_PIXELS: Final = 100_000_000  # A4 at 1000 dpi; in colour 300 MB, of the gigabyte that a page may take
 MAX_PAGES: Final = 20  # a stress test's worth; each costs seconds
-# A strip of 2.5 s and 10 mm at 2.5 pixels per mm: with fewer there is no ECG to be read.
+# A strip of 2.5 s and 10 mm at 2.5 pixels per mm: whatever is smaller is no ECG.
 LEAST_WIDTH: Final = 156
 LEAST_HEIGHT: Final = 25
 # Beyond 16 pixels per mm of A4 nothing is gained: what is larger is halved until it is not, which also smooths it.
