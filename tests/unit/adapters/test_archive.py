@@ -13,7 +13,7 @@ from pydicom.data import get_testdata_file
 
 from adapters.archive import MAX_FILES, files, is_archive, packed
 from adapters.readers import read, unwrapped
-from ecg.errors import MalformedPayload, PayloadError, TooLarge, UnknownFormat, UnreadablePage
+from ecg.errors import MalformedPayload, PayloadError, TooLarge, UnreadablePage
 from ecg.payload import Payload
 
 ECG = Path(str(get_testdata_file("waveform_ecg.dcm", download=False))).read_bytes()
