@@ -96,7 +96,7 @@ def test_another_version_of_the_model_makes_another_report(
     read_sample: Report, settings: Settings, tmp_path: Path
 ) -> None:
     weights = shutil.copytree(settings.weights or WEIGHTS, tmp_path / "weights")
-    (card,) = weights.glob("*.json")
+    card = weights / "twelve-lead.json"
     content = json.loads(card.read_text())
     card.write_text(json.dumps(content | {"version": content["version"] + "-next"}))
     router = build_router(settings.model_copy(update={"weights": weights}))

@@ -9,7 +9,7 @@ import pytest
 
 from adapters.dicom import elements
 from adapters.readers import READERS, read
-from ecg.errors import MalformedPayload, PayloadError, UnknownFormat
+from ecg.errors import MalformedPayload, PayloadError, UnknownFormat, UnreadablePage
 from ecg.payload import Payload
 from tests.golden.dicom_files import BIG, DEFLATED, EXPLICIT, IMPLICIT, square_wave, to_bytes, twelve_lead_dataset
 
@@ -109,11 +109,18 @@ def test_encapsulated_or_unknown_transfer_syntaxes_are_refused(syntax: str | Non
 
 
 @pytest.mark.parametrize(
-    "data", [b"x", b"DICM", b"\0" * 128 + b"DIC", b"\x08\0\x05\0CS" * 40, b"%PDF-1.7" + b" " * 200]
+    ("data", "kind"),
+    [
+        (b"x", UnknownFormat),
+        (b"DICM", UnknownFormat),
+        (b"\0" * 128 + b"DIC", UnknownFormat),
+        (b"\x08\0\x05\0CS" * 40, UnknownFormat),
+        (b"%PDF-1.7" + b" " * 200, UnreadablePage),
+    ],
 )
-def test_what_is_no_dicom_file_is_not_claimed(data: bytes) -> None:
+def test_what_is_no_dicom_file_is_not_claimed(data: bytes, kind: type[PayloadError]) -> None:
     assert not any(reader.claims(Payload(data)) for reader in READERS if reader.name.startswith("DICOM"))
-    refused_within(data, kind=UnknownFormat)
+    refused_within(data, kind=kind)
 
 
 def test_a_foreign_error_becomes_ours_without_its_text(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -117,8 +117,7 @@ def test_an_interpretation_is_timed_by_stage_and_counted_by_arm(intake: Intake, 
     for stage in ("read", "interpret", "render", "store"):
         assert found["twelvelead_interpretation_seconds_count", frozenset({stage})] == 1
     assert found["twelvelead_interpretations_total", frozenset({"done"})] == 1
-    (arm,) = [arm for arm, _ in workshop.router.arms]  # type: ignore[attr-defined]
-    assert found["twelvelead_predictions_total", frozenset({arm})] == 1
+    assert found["twelvelead_predictions_total", frozenset({"12-lead"})] == 1
 
 
 def test_an_abstention_is_counted_by_its_code() -> None:
