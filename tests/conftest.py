@@ -1,6 +1,6 @@
-"""What tests of several packages share: the shipped models, an ECG as a file, and how processes share them out."""
+"""What tests of several packages share: shipped models, an ECG as a file, a service in parts, and their scheduler."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -12,11 +12,15 @@ from adapters.fhir.frame import FhirSettings
 from ecg.payload import Payload
 from ecg.report import Report
 from models.router import CardRouter
-from service.intake import recordings
+from service.database import Database
+from service.intake import Intake, recordings
+from service.jobs import Jobs
 from service.pipeline import interpret
 from service.renderings import renderings
 from service.settings import Settings, load_settings
+from service.store import Store
 from service.wiring import build_router
+from service.worker import Workshop
 from tests.scheduling import scheduler
 
 ISSUED = datetime(2026, 1, 31, 12, tzinfo=UTC)
@@ -65,3 +69,31 @@ def files_of() -> Callable[[Report], dict[str, bytes]]:
 def read_sample(sample: Path, report_on: Callable[..., Report]) -> Report:
     """Return the report on pydicom's ECG."""
     return report_on(sample.read_bytes())
+
+
+@pytest.fixture(scope="module")
+def database(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Database]:
+    """Give an embedded database, new for each module."""
+    made = Database("", tmp_path_factory.mktemp("db") / "postgres")
+    yield made
+    made.close()
+
+
+@pytest.fixture(scope="module")
+def jobs(database: Database) -> Jobs:
+    """Give a ledger with one destination, `ward`, that is live."""
+    made = Jobs(database)
+    made.set_live("ward", True)
+    return made
+
+
+@pytest.fixture
+def intake(jobs: Jobs, tmp_path: Path) -> Intake:
+    """Give an intake with a store of its own."""
+    return Intake(Store(tmp_path / "data"), jobs, Settings(data=tmp_path / "data"))
+
+
+@pytest.fixture
+def workshop(intake: Intake, router: CardRouter) -> Workshop:
+    """Give a worker of that intake's jobs, with the shipped models."""
+    return Workshop(router, intake.store, intake.jobs, intake.settings)

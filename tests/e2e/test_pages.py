@@ -1,8 +1,6 @@
 """Pages at the doors: taken unread, read by a worker, answered with a report that shows the page, or with a reason."""
 
-from collections.abc import Iterator
 from datetime import UTC, datetime
-from pathlib import Path
 from types import SimpleNamespace
 from typing import Any, cast
 
@@ -11,7 +9,6 @@ import pytest
 from ecg.errors import UnreadablePage
 from ecg.payload import Declared, Payload
 from ecg.recording import Patient
-from models.router import CardRouter
 from service.api.problems import of_error
 from service.api.receiving import refused
 from service.database import Database
@@ -19,8 +16,6 @@ from service.intake import Intake
 from service.jobs import Jobs
 from service.pages import PRINTED, refusal
 from service.quarantine import Quarantine
-from service.settings import Settings
-from service.store import Store
 from service.worker import Workshop
 from tests.golden.page_files import pdf, twelve_lead_pdf
 
@@ -29,20 +24,9 @@ EVE = Declared(patient=Patient(id="4711", name="Example^Eve", sex="F", age=50))
 
 
 @pytest.fixture(scope="module")
-def jobs(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Jobs]:
-    database = Database("", tmp_path_factory.mktemp("db") / "postgres")
-    yield Jobs(database)
-    database.close()
-
-
-@pytest.fixture
-def intake(jobs: Jobs, tmp_path: Path) -> Intake:
-    return Intake(Store(tmp_path / "data"), jobs, Settings(data=tmp_path / "data"))
-
-
-@pytest.fixture
-def workshop(intake: Intake, router: CardRouter) -> Workshop:
-    return Workshop(router, intake.store, intake.jobs, intake.settings)
+def jobs(database: Database) -> Jobs:
+    """Give a ledger without a destination: a job ends with its report."""
+    return Jobs(database)
 
 
 def test_a_page_becomes_a_report_that_shows_it(intake: Intake, workshop: Workshop) -> None:

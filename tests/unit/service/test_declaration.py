@@ -1,7 +1,6 @@
 """What was declared with a payload lies beside it, and a worker reads the payload as the door did."""
 
 import stat
-from collections.abc import Iterator
 from dataclasses import replace
 from datetime import date, datetime, timedelta, timezone
 from pathlib import Path
@@ -11,7 +10,6 @@ import pytest
 from ecg.payload import Declared, Payload
 from ecg.recording import Order, Patient
 from models.router import CardRouter
-from service.database import Database
 from service.declaration import keep, kept
 from service.intake import Intake
 from service.jobs import Jobs
@@ -34,15 +32,6 @@ WHOLE = Declared(
 @pytest.fixture
 def store(tmp_path: Path) -> Store:
     return Store(tmp_path / "data")
-
-
-@pytest.fixture(scope="module")
-def jobs(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Jobs]:
-    database = Database("", tmp_path_factory.mktemp("db") / "postgres")
-    made = Jobs(database)
-    made.set_live("ward", True)
-    yield made
-    database.close()
 
 
 @pytest.fixture

@@ -1,7 +1,6 @@
 """What is counted is what happened, under labels that nobody outside can multiply; and the page lists all of it."""
 
 import socket
-from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import timedelta
 from pathlib import Path
@@ -48,19 +47,11 @@ class Fake:
         return Receipt("ward", "a reference")
 
 
-@pytest.fixture(scope="module")
-def database(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Database]:
-    made = Database("", tmp_path_factory.mktemp("db") / "postgres")
-    Jobs(made).set_live("ward", True)
-    yield made
-    made.close()
-
-
 @pytest.fixture
-def intake(database: Database, tmp_path: Path) -> Intake:
-    with database.transaction() as connection:
+def intake(jobs: Jobs, tmp_path: Path) -> Intake:
+    with jobs.database.transaction() as connection:
         connection.execute("truncate twelvelead.job, twelvelead.delivery, procrastinate_jobs cascade")
-    return Intake(Store(tmp_path / "data"), Jobs(database), Settings(data=tmp_path / "data"))
+    return Intake(Store(tmp_path / "data"), jobs, Settings(data=tmp_path / "data"))
 
 
 @pytest.fixture

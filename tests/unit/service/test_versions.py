@@ -2,7 +2,6 @@
 
 import asyncio
 import json
-from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from dataclasses import dataclass, field
@@ -28,7 +27,6 @@ from service.jobs import Jobs
 from service.quarantine import Quarantine
 from service.retention import Policy, Retention
 from service.search import Criteria, Index
-from service.settings import Settings
 from service.store import Store
 from service.versions import NEVER_SENT, Version, Versions, made_with, models_of
 from service.worker import Workshop
@@ -52,28 +50,9 @@ class Ward:
         return Receipt("ward", "a reference", f"state of {report.version}")
 
 
-@pytest.fixture(scope="module")
-def jobs(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Jobs]:
-    database = Database("", tmp_path_factory.mktemp("db") / "postgres")
-    made = Jobs(database)
-    made.set_live("ward", True)
-    yield made
-    database.close()
-
-
 @pytest.fixture
 def versions(jobs: Jobs) -> Versions:
     return Versions(jobs.database)
-
-
-@pytest.fixture
-def intake(jobs: Jobs, tmp_path: Path) -> Intake:
-    return Intake(Store(tmp_path / "data"), jobs, Settings(data=tmp_path / "data"))
-
-
-@pytest.fixture
-def workshop(intake: Intake, router: CardRouter) -> Workshop:
-    return Workshop(router, intake.store, intake.jobs, intake.settings)
 
 
 @pytest.fixture

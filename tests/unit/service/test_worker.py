@@ -1,7 +1,6 @@
 """The work itself, on a real ledger: each step may be repeated, each failure is recorded with what it means."""
 
 import asyncio
-from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 from uuid import UUID, uuid4
@@ -11,11 +10,8 @@ import pytest
 from ecg.errors import Overloaded, Refused, Unreachable
 from ecg.payload import Payload
 from ecg.report import Receipt, Report, identity
-from models.router import CardRouter
-from service.database import Database
 from service.intake import Accepted, Intake
 from service.jobs import Jobs
-from service.settings import Settings
 from service.store import Store
 from service.worker import Workshop, build_queue, work
 from tests.conftest import ISSUED
@@ -34,25 +30,6 @@ class Fake:
         if self.failure is not None:
             raise self.failure
         return Receipt("ward", "a reference")
-
-
-@pytest.fixture(scope="module")
-def jobs(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Jobs]:
-    database = Database("", tmp_path_factory.mktemp("db") / "postgres")
-    made = Jobs(database)
-    made.set_live("ward", True)
-    yield made
-    database.close()
-
-
-@pytest.fixture
-def intake(jobs: Jobs, tmp_path: Path) -> Intake:
-    return Intake(Store(tmp_path / "data"), jobs, Settings(data=tmp_path / "data"))
-
-
-@pytest.fixture
-def workshop(intake: Intake, router: CardRouter) -> Workshop:
-    return Workshop(router, intake.store, intake.jobs, intake.settings)
 
 
 def accepted(intake: Intake) -> Accepted:
