@@ -7,7 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from adapters.scan.baselines import find_baselines
-from adapters.scan.ink import ink
+from adapters.scan.ink import ink_of
 from adapters.scan.nouns import Curve, Sheet
 from adapters.scan.pen import drawn
 from adapters.scan.runs import Runs, find_runs
@@ -24,7 +24,7 @@ def follow(sheet: Sheet) -> tuple[Curve, ...]:
 
 def darkness(sheet: Sheet) -> tuple[NDArray[np.float32], float]:
     """Return the ink of a sheet, float32 (height, width), 1 in a trace's core, and its pixels per mm, FINE or more."""
-    dark = ink(sheet.pixels, sheet.px_per_mm)
+    dark = ink_of(sheet)
     if sheet.px_per_mm >= FINE:
         return dark, sheet.px_per_mm
     finer = cv2.resize(dark, None, fx=2, fy=2, interpolation=cv2.INTER_CUBIC)

@@ -1,11 +1,14 @@
 """Traces' ink on a sheet: paper, shadow and grid are divided away, and other colours with them."""
 
+from functools import lru_cache
 from itertools import pairwise
 from typing import Final
 
 import cv2
 import numpy as np
 from numpy.typing import NDArray
+
+from adapters.scan.nouns import Sheet
 
 PAPER_MM: Final = 8.0  # paper's shade is a median this wide: wider than print, narrower than a fold's shadow
 BLOCK_MM: Final = 30.0  # a grid line's shade is a median this long: over six large squares, and most of a photo's warp
@@ -17,6 +20,12 @@ DARKEST: Final = np.uint8(20)  # paper and grid are no darker than this: what is
 SAMPLE: Final = 7  # every so many pixels each way are enough to learn the colours
 
 Colours = NDArray[np.uint8]
+
+
+@lru_cache(maxsize=1)
+def ink_of(sheet: Sheet) -> NDArray[np.float32]:
+    """Return the ink of a sheet, as `ink` does. Its words and its traces are read from the same; nobody changes it."""
+    return ink(sheet.pixels, sheet.px_per_mm)
 
 
 def ink(pixels: Colours, px_per_mm: float) -> NDArray[np.float32]:

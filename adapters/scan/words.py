@@ -12,13 +12,14 @@ import numpy as np
 from numpy.typing import NDArray
 from rapidocr import RapidOCR
 
-from adapters.scan.ink import ink
+from adapters.scan.ink import ink_of
 from adapters.scan.labels import ROMANS, lead_of
 from adapters.scan.nouns import Sheet, Word
 
 Box = tuple[float, float, float, float]
 
-_DARK: Final = 0.35  # ink from which on a pixel is a character's
+_FULL: Final = 255  # stands for full ink
+_DARK: Final = 0.35  # share of it from which on a pixel is a character's
 # Millimetres of a character: what is lower is a dot of the grid, what is taller or wider a piece of a trace.
 _TALL: Final = (1.3, 6.0)
 _WIDE: Final = (0.2, 7.0)
@@ -41,25 +42,34 @@ _ENOUGH: Final = 7  # named leads that show a page to be upright: upside down, f
 
 def read_words(sheet: Sheet) -> tuple[Word, ...]:
     """Return the print of a sheet, its boxes in mm: what is of the traces' ink, or else what is blue or black."""
-    words = _words(sheet, ink(sheet.pixels, sheet.px_per_mm))
+    words = _words(_bytes(ink_of(sheet), _FULL), sheet.px_per_mm)
     if _named(words) >= _ENOUGH:
         return words
-    red = sheet.pixels[:, :, 0].astype(np.float32)
-    paper, darkest = np.percentile(red[::_SAMPLE, ::_SAMPLE], [50, _CORE])
-    other = _words(sheet, (paper - red) / max(float(paper - darkest), 1.0))
+    other = _words(_not_red(sheet.pixels), sheet.px_per_mm)
     return other if _named(other) > _named(words) else words
 
 
-def _words(sheet: Sheet, dark: NDArray[np.float32]) -> tuple[Word, ...]:
-    """Return the print among what is dark, about 1 where it is full ink."""
-    boxes = _worth_reading(_pieces(dark > _DARK, sheet.px_per_mm))
+def _not_red(pixels: NDArray[np.uint8]) -> NDArray[np.uint8]:
+    """Return what is blue or black, whatever the traces are: uint8, _FULL where a pixel is as dark as ink."""
+    red = pixels[:, :, 0]
+    paper, darkest = np.percentile(red[::_SAMPLE, ::_SAMPLE], [50, _CORE])
+    return _bytes(np.uint8(paper) - np.minimum(red, np.uint8(paper)), _FULL / max(float(paper - darkest), 1.0))
+
+
+def _bytes(values: NDArray[np.uint8] | NDArray[np.float32], factor: float) -> NDArray[np.uint8]:
+    return np.asarray(cv2.convertScaleAbs(values, alpha=factor), np.uint8)
+
+
+def _words(dark: NDArray[np.uint8], px_per_mm: float) -> tuple[Word, ...]:
+    """Return the print among what is dark, _FULL where it is ink."""
+    boxes = _worth_reading(_pieces((dark > _DARK * _FULL).view(np.uint8), px_per_mm))
     if not boxes:
         return ()
-    paper = np.asarray(255.0 * (1.0 - np.clip(dark, 0.0, 1.0)), dtype=np.uint8)
-    words = _read(paper, boxes, sheet.px_per_mm)
+    paper = ~dark
+    words = _read(paper, boxes, px_per_mm)
     # Where a trace or a separator touches a character, a piece is a part of its label: '6' of V6, 'VL' of aVL.
     parts = [n for n, word in enumerate(words) if _is_part(word)][:_MOST_PARTS]
-    again = _read(paper, [_wider(boxes[n]) for n in parts], sheet.px_per_mm)
+    again = _read(paper, [_wider(boxes[n]) for n in parts], px_per_mm)
     for n, word in zip(parts, again, strict=True):
         if (lead_of(word.text) or ROMANS[0]) not in ROMANS:
             words[n] = word
@@ -101,9 +111,9 @@ def _engine() -> RapidOCR:
     )
 
 
-def _pieces(dark: NDArray[np.bool_], px_per_mm: float) -> NDArray[np.float64]:
+def _pieces(dark: NDArray[np.uint8], px_per_mm: float) -> NDArray[np.float64]:
     """Return the boxes of whatever may be print: float64 (n, 4), left, top, right, bottom, mm."""
-    characters = _components(dark.astype(np.uint8)) / px_per_mm
+    characters = _components(dark) / px_per_mm
     wide, tall = characters[:, 2] - characters[:, 0], characters[:, 3] - characters[:, 1]
     widest = np.where(tall <= _LINE, _LABEL_WIDTH, _WIDE[1])
     fit = (tall >= _TALL[0]) & (tall <= _TALL[1]) & (wide >= _WIDE[0]) & (wide <= widest)
