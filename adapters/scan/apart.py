@@ -9,7 +9,12 @@ from adapters.scan.wire import Outcome
 from ecg.errors import UnreadablePage
 
 # What the template process loads before the first page comes, so that no page's process need.
-START: Final = "import adapters.scan.digitise, adapters.scan.pictures\nfrom adapters.scan.apart import work"
+START: Final = """
+import adapters.scan.digitise, adapters.scan.pictures
+from adapters.scan.apart import work
+from adapters.scan.words import recogniser
+recogniser()
+"""
 _NUMBER: Final = 2  # bytes before the file: which page
 # Pages of a document that show no ECG: a cover, a letter, a table. Others beside them are read all the same.
 _OTHERWISE: Final = frozenset({"no-ecg", "no-grid", "no-trace"})

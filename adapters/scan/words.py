@@ -99,9 +99,9 @@ def _turned(sheet: Sheet) -> Sheet:
 
 
 @cache
-def _engine() -> RapidOCR:
-    """One engine for the process; what it reads with is loaded when first needed: 30 MB, half a second."""
-    return RapidOCR(
+def recogniser() -> RapidOCR:
+    """One recogniser for the process, loaded: 30 MB, half a second."""
+    made = RapidOCR(
         params={
             "Global.log_level": "critical",
             "Rec.rec_img_shape": [3, 48, 96],  # labels are short; a batch is widened to its longest line
@@ -109,6 +109,8 @@ def _engine() -> RapidOCR:
             "EngineConfig.onnxruntime.inter_op_num_threads": 1,
         }
     )
+    made.recognize_txt([np.full((48, 96, 3), 255, np.uint8)])  # only by that it loads
+    return made
 
 
 def _pieces(dark: NDArray[np.uint8], px_per_mm: float) -> NDArray[np.float64]:
@@ -167,7 +169,7 @@ def _read(paper: NDArray[np.uint8], boxes: list[Box], px_per_mm: float) -> list[
     """Return what stands in each box, its text empty where nothing does."""
     if not boxes:
         return []
-    texts = _engine().recognize_txt([_cut(paper, box, px_per_mm) for box in boxes])
+    texts = recogniser().recognize_txt([_cut(paper, box, px_per_mm) for box in boxes])
     read = zip(texts.txts or (), texts.scores, boxes, strict=True)
     return [Word(text.strip(), box, float(score)) for text, score, box in read]
 

@@ -8,6 +8,7 @@ from collections.abc import Iterator
 import pytest
 
 from adapters.scan import child
+from adapters.scan.apart import START
 from adapters.scan.sandbox import Sandbox
 
 # Work that does as it is told: what a hostile page would make of a decoder.
@@ -91,3 +92,10 @@ def test_threads_share_a_sandbox(sandbox: Sandbox) -> None:
     for each in threads:
         each.join()
     assert sorted(each or b"" for each in answers) == [b"0", b"1", b"2", b"3"]
+
+
+def test_what_reads_print_is_loaded_before_a_page_comes() -> None:
+    asked = "def work(_):\n    return str(recogniser.cache_info().currsize).encode()"
+    pages = Sandbox(f"{START}\n{asked}")
+    assert pages.run(b"") == b"1"
+    pages.close()
