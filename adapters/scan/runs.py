@@ -50,9 +50,11 @@ def find_runs(dark: NDArray[np.float32]) -> Runs:
     strong = np.zeros(len(boxes), bool)
     strong[labels[dark >= STRONG]] = True
     strong[0] = False
-    change = np.diff(strong[labels].T.astype(np.int8), axis=1)  # column by column
-    column, above = np.nonzero(change == 1)
-    _, last = np.nonzero(change == -1)
+    columns = np.asarray(cv2.transpose(strong.astype(np.uint8)[labels]))
+    # In each column, what begins below blank paper ends above it: its first and last rows are blank.
+    change = np.flatnonzero(columns[:, 1:] != columns[:, :-1])
+    column, above = np.divmod(change[::2], columns.shape[1] - 1)
+    last = change[1::2] % (columns.shape[1] - 1)
     return Runs(
         first=np.searchsorted(column, np.arange(dark.shape[1] + 1)),
         top=above + 1.5 - _beyond(dark[above, column], dark[above + 1, column]),

@@ -34,28 +34,35 @@ def find_ways(runs: Runs, bases: NDArray[np.float64], px_per_mm: float) -> NDArr
     before it. Ink that touches from column to column costs nothing, so that steep strokes are followed at any height.
     """
     rows, columns = bases.shape
-    extra = _extra(runs, bases, px_per_mm)
+    pay = _pay(runs, bases, px_per_mm)
+    each = np.arange(rows)
     back: list[NDArray[np.int64]] = []
     cost = np.zeros((rows, 1))
     top = bottom = bases[:, :1]
     for c in range(columns):
         here = slice(runs.first[c], runs.first[c + 1])
-        tops, bottoms, base = runs.top[here], runs.bottom[here], bases[:, c : c + 1]
-        away = np.maximum(np.maximum(tops - base, base - bottoms), 0) / px_per_mm
-        pay = (AWAY * np.minimum(away, FAR_MM) + extra[:, here]) / px_per_mm
+        tops, bottoms = runs.top[here], runs.bottom[here]
         blank = np.maximum(tops - bottom[:, :, None], top[:, :, None] - bottoms) - 1
         ways = cost[:, :, None] + LEAP / px_per_mm * np.maximum(blank, 0)
-        came = ways.argmin(axis=1)
-        rest = cost.argmin(axis=1)[:, None]
-        back.append(np.concatenate([came, rest], axis=1))
-        reached = np.take_along_axis(ways, came[:, None], axis=1)[:, 0] + pay
-        idle = np.take_along_axis(cost, rest, axis=1) + GAP / px_per_mm
-        top = np.concatenate([np.broadcast_to(tops, came.shape), np.take_along_axis(top, rest, axis=1)], axis=1)
-        bottom = np.concatenate(
-            [np.broadcast_to(bottoms, came.shape), np.take_along_axis(bottom, rest, axis=1)], axis=1
-        )
-        cost = np.concatenate([reached, idle], axis=1)
+        rest = cost.argmin(axis=1)
+        back.append(np.column_stack([ways.argmin(axis=1), rest]))
+        cost = np.column_stack([ways.min(axis=1) + pay[:, here], cost[each, rest] + GAP / px_per_mm])
+        top, bottom = _reached(tops, top[each, rest]), _reached(bottoms, bottom[each, rest])
     return _traced_back(runs, back, cost)
+
+
+def _reached(edges: NDArray[np.float64], left: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Return the edges of the ink in each state: of the column's runs, and of the one before the gap."""
+    states = np.empty((len(left), len(edges) + 1))
+    states[:, :-1], states[:, -1] = edges, left
+    return states
+
+
+def _pay(runs: Runs, bases: NDArray[np.float64], px_per_mm: float) -> NDArray[np.float64]:
+    """Return what each row pays for each run: float64 (rows, runs)."""
+    base = bases[:, runs.column]
+    away = np.maximum(np.maximum(runs.top - base, base - runs.bottom), 0) / px_per_mm
+    return (AWAY * np.minimum(away, FAR_MM) + _extra(runs, bases, px_per_mm)) / px_per_mm
 
 
 def _extra(runs: Runs, bases: NDArray[np.float64], px_per_mm: float) -> NDArray[np.float64]:
