@@ -65,10 +65,11 @@ sbom: $(VENV)/.product ## Write the bill of materials of what is installed (Cycl
 	@mkdir -p out && .peers/cyclonedx/bin/cyclonedx-py environment $(BIN)/python --pyproject pyproject.toml --output-reproducible --output-file out/sbom.json
 	@echo "out/sbom.json"
 
-bench: $(VENV)/.developer ## Print milliseconds per stage and per reader, cold start and peak memory
+bench: $(VENV)/.developer ## Print milliseconds per stage and per reader, seconds per page, cold start and peak memory
 	@$(BIN)/python -m benchmarks.pipeline
 	@$(BIN)/python -m benchmarks.readers
 	@$(BIN)/python -m benchmarks.models
+	@$(BIN)/python -m benchmarks.pages.cost
 
 bench-scaling: $(VENV)/.developer ## Print ECGs a second with 1, 2 and 4 worker processes, as ratios
 	@$(BIN)/python -m benchmarks.scaling

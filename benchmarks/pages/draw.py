@@ -80,7 +80,7 @@ def _finish(page: Setting, out: Path, rng: np.random.Generator) -> None:
         spent.unlink()
 
 
-def rendered(vector: Path, dpi: int) -> Pixels:
+def rendered(vector: Path | bytes, dpi: int) -> Pixels:
     """Return the first page of a PDF in pixels, as PDFium draws it."""
     with pypdfium2.PdfDocument(vector) as document:
         bitmap = document[0].render(scale=dpi / 72)
