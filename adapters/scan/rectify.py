@@ -14,7 +14,8 @@ from ecg.errors import UnreadablePage
 
 # A sheet has as many px per mm as its picture, within these: fewer are too coarse to follow, more cost time only.
 _COARSEST_SHEET: Final = 5.0
-_FINEST_SHEET: Final = 12.0
+_FINEST_SHEET: Final = 8.0
+_NEARLY: Final = 0.8  # of the finest: what is as fine is enlarged to it, so that it need not be doubled to be followed
 # A picture with fewer px per mm than this shows neither a Q wave nor a lead's name.
 _COARSEST: Final = 2.2
 
@@ -40,7 +41,7 @@ def rectify(picture: Picture) -> Sheet:
     fine = _px_per_mm(grid)
     if fine < _COARSEST:
         raise UnreadablePage("resolution-too-low")
-    size = float(np.clip(fine, _COARSEST_SHEET, _FINEST_SHEET))
+    size = _sheet_px_per_mm(fine)
     left, top, right, bottom = _extent(grid, picture)
     to_sheet = np.array([[size, 0, -left * size], [0, size, -top * size], [0, 0, 1]]) @ grid.to_mm
     return laid_across(_warped(picture, to_sheet, size, (right - left, bottom - top), grid.surety))
@@ -52,7 +53,7 @@ def _by_dpi(picture: Picture) -> Sheet:
     fine = picture.dpi / MM_PER_INCH
     if fine < _COARSEST:
         raise UnreadablePage("resolution-too-low")
-    size = float(np.clip(fine, _COARSEST_SHEET, _FINEST_SHEET))
+    size = _sheet_px_per_mm(fine)
     height, width = picture.pixels.shape[:2]
     if min(height, width) < _SMALLEST * fine:
         raise UnreadablePage("no-ecg")
@@ -66,6 +67,11 @@ def _px_per_mm(grid: Grid) -> float:
     back = np.asarray(np.linalg.inv(grid.to_mm), np.float64)
     steps = np.vstack([positions(back, middle + step) - positions(back, middle) for step in np.eye(2)])
     return float(np.sqrt(abs(np.linalg.det(steps))))
+
+
+def _sheet_px_per_mm(fine: float) -> float:
+    """Return the pixels per mm of the sheet of a picture that has so many."""
+    return _FINEST_SHEET if fine > _NEARLY * _FINEST_SHEET else max(fine, _COARSEST_SHEET)
 
 
 def _extent(grid: Grid, picture: Picture) -> tuple[float, float, float, float]:
