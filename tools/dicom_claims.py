@@ -18,6 +18,7 @@ ROLES: Final = "tests/e2e/test_roles.py"
 PEERS: Final = "tests/peers/test_dicom_listener.py"
 PEER_PACS: Final = "tests/peers/test_pacs.py"
 PEER_RESULTS: Final = "tests/peers/test_dicom_results.py"
+DOORS: Final = "tests/peers/test_page_doors.py"
 SPINE: Final = "tests/peers/test_spine.py"
 SAMPLES: Final = "tests/unit/adapters/test_dicom_samples.py"
 KINDS: Final = "tests/unit/adapters/test_dicom_classes.py"
@@ -72,6 +73,12 @@ CLAIMS: Final[dict[str, tuple[Claim, ...]]] = {
     "syntaxes": (
         _claim("an ECG arrives as it was sent", f"{LISTENER}::test_an_ecg_arrives_as_it_was_sent"),
         _claim("dcmtk's storescu brings the same ECG", f"{PEERS}::test_storescu_brings_the_same_ecg"),
+        _claim(
+            "a picture comes as JPEG, too",
+            f"{LISTENER}::test_every_class_is_taken_in_every_transfer_syntax",
+            f"{STOW}::test_a_picture_is_taken_as_jpeg_and_nothing_else_is",
+            f"{DOORS}::test_a_picture_that_a_pacs_sends_as_secondary_capture_does_too",
+        ),
         _claim(
             "an unknown transfer syntax is refused",
             f"{HOSTILE}::test_encapsulated_or_unknown_transfer_syntaxes_are_refused",

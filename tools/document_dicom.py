@@ -15,6 +15,7 @@ from adapters.dicom.codes import (
     ENCAPSULATED_PDF,
     EXPLICIT_LITTLE,
     IMPLICIT_LITTLE,
+    JPEG_BASELINE,
     KEY_OBJECT_SELECTION,
     PLACEMENTS,
     SAMPLE_KINDS,
@@ -85,7 +86,7 @@ def _network() -> Iterator[str]:
     yield f"| {UID(PUSH_MODEL).name} | `{PUSH_MODEL}` | N-EVENT-REPORT alone | yes |"
     yield ""
     yield "What is acknowledged and not read ends there: a PACS may forward all it has, and its queue goes on. A page,"
-    yield "which is an Encapsulated PDF or a Secondary Capture (in a file also as JPEG baseline), is read after the"
+    yield "which is an Encapsulated PDF or a Secondary Capture (also as JPEG baseline), is read after the"
     yield "answer: where it shows no ECG that can be read, its job says why ([pages.md](../pages.md))."
     yield "A rejection note (Key Object Selection, TID 2010; titles 113001 and 113037 of CID 7010) follows the objects"
     yield "of an amended report, and goes alone for a withdrawn one; to a PACS without that class neither is sent."
@@ -96,7 +97,8 @@ def _network() -> Iterator[str]:
     for uid in TRANSFER_SYNTAXES:
         yield f"| {UID(uid).name} | `{uid}` | yes | {'yes' if uid in (EXPLICIT_LITTLE, IMPLICIT_LITTLE) else ''} |"
     yield ""
-    yield "Compressed transfer syntaxes are not accepted."
+    yield f"As SCP also {UID(JPEG_BASELINE).name} (`{JPEG_BASELINE}`), of Secondary Captures alone. No other compressed"
+    yield "transfer syntax is accepted."
     yield from _claims("syntaxes")
 
 

@@ -46,6 +46,12 @@ EXPLICIT_BIG: Final = "1.2.840.10008.1.2.2"
 JPEG_BASELINE: Final = "1.2.840.10008.1.2.4.50"  # PS3.5 A.4.1; of a document's picture only
 TRANSFER_SYNTAXES: Final = (IMPLICIT_LITTLE, EXPLICIT_LITTLE, DEFLATED_LITTLE, EXPLICIT_BIG)
 
+
+def transfer_syntaxes(sop_class: str) -> tuple[str, ...]:
+    """Return in which transfer syntaxes an object of a class is taken: a picture also as JPEG."""
+    return (*TRANSFER_SYNTAXES, JPEG_BASELINE) if sop_class == SECONDARY_CAPTURE else TRANSFER_SYNTAXES
+
+
 # PS3.16 CID 3001, ECG Leads: MDC codes 2:n, of which 131072 + n is another way to write; SCP-ECG writes 5.6.3-9-n.
 LEAD_SCHEMES: Final = {"MDC": (("2:", 0), ("", -131072)), "SCPECG": (("5.6.3-9-", 0),)}
 # Unspecified, chest and precordial lead: these leave it to the text.

@@ -17,7 +17,7 @@ from pynetdicom.presentation import PresentationContext, build_context
 
 from adapters.dicom import statuses
 from adapters.dicom.associations import Bounds, Server
-from adapters.dicom.codes import STORAGE_CLASSES, TRANSFER_SYNTAXES
+from adapters.dicom.codes import STORAGE_CLASSES, transfer_syntaxes
 from adapters.dicom.commitment import PUSH_MODEL, PUSH_MODEL_INSTANCE, Commitment, answer
 from adapters.dicom.elements import Item
 from adapters.dicom.tls import TlsFiles, server_context
@@ -266,4 +266,4 @@ class Listener:
 
 
 def _context(abstract_syntax: str) -> PresentationContext:
-    return build_context(abstract_syntax, list(TRANSFER_SYNTAXES))
+    return build_context(abstract_syntax, list(transfer_syntaxes(abstract_syntax)))

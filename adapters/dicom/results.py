@@ -13,7 +13,7 @@ from pydicom.dataset import Dataset
 from pydicom.filewriter import dcmwrite
 
 from adapters.dicom import values
-from adapters.dicom.codes import DEFLATED_LITTLE, ENCAPSULATED_PDF, SECONDARY_CAPTURE
+from adapters.dicom.codes import DEFLATED_LITTLE, ENCAPSULATED_PDF, JPEG_BASELINE, SECONDARY_CAPTURE
 from adapters.dicom.elements import UNREADABLE, is_part10, parse
 from adapters.dicom.outgoing import (
     PDF,
@@ -129,7 +129,7 @@ def own_report_id(payload: bytes) -> UUID | None:
     if not is_part10(payload) or not (PRIVATE_CREATOR.encode() in payload or DEFLATED_LITTLE.encode() in payload):
         return None
     try:
-        dataset = parse(payload).dataset
+        dataset = parse(payload, (JPEG_BASELINE,)).dataset  # a PACS may have compressed it
         # A PACS may have moved the block, and written the elements as UN (PS3.5 7.8.1 and 6.2.2).
         for block in range(0x10, 0x100):
             if _text(dataset, block) == PRIVATE_CREATOR:

@@ -9,8 +9,8 @@ from typing import Final
 from pydicom.dataset import Dataset
 
 from adapters.dicom import statuses
-from adapters.dicom.codes import STORAGE_CLASSES, TRANSFER_SYNTAXES
-from adapters.dicom.elements import UNREADABLE, is_part10, parse, transfer_syntax
+from adapters.dicom.codes import JPEG_BASELINE, STORAGE_CLASSES, transfer_syntaxes
+from adapters.dicom.elements import UNREADABLE, is_part10, parse, sop_class, transfer_syntax
 from adapters.dicom.values import unique_identifier
 from ecg.payload import Payload
 
@@ -44,25 +44,25 @@ def store(data: bytes, study: str, accept: Callable[[Payload], object]) -> Store
     if not is_part10(data):
         return Stored("", "", statuses.CANNOT_UNDERSTAND)
     try:
-        if transfer_syntax(data) not in TRANSFER_SYNTAXES:
+        if transfer_syntax(data) not in transfer_syntaxes(sop_class(data)):
             return Stored("", "", statuses.SYNTAX_NOT_SUPPORTED)
-        item = parse(data)
-        sop_class, instance, belongs = (unique_identifier(item.text(each)) for each in _NAMES)
+        item = parse(data, (JPEG_BASELINE,))
+        kind, instance, belongs = (unique_identifier(item.text(each)) for each in _NAMES)
     except UNREADABLE:
         return Stored("", "", statuses.CANNOT_UNDERSTAND)
-    if not (sop_class and instance):
+    if not (kind and instance):
         return Stored("", "", statuses.CANNOT_UNDERSTAND)
-    if sop_class not in STORAGE_CLASSES:
-        return Stored(sop_class, instance, statuses.CLASS_NOT_SUPPORTED)
+    if kind not in STORAGE_CLASSES:
+        return Stored(kind, instance, statuses.CLASS_NOT_SUPPORTED)
     if study and belongs != study:
-        return Stored(sop_class, instance, statuses.DOES_NOT_MATCH_CLASS)
+        return Stored(kind, instance, statuses.DOES_NOT_MATCH_CLASS)
     try:
         accept(Payload(data, "application/dicom"))
     except Exception as error:  # the outermost boundary of one object, as in the listener: the others go on
         if (status := statuses.status_of(error)) == statuses.FAILED:  # an error's text may hold what was sent
             _LOG.error("STOW-RS failed: %s.", type(error).__name__)
-        return Stored(sop_class, instance, status)
-    return Stored(sop_class, instance, statuses.SUCCESS)
+        return Stored(kind, instance, status)
+    return Stored(kind, instance, statuses.SUCCESS)
 
 
 def is_study(text: str) -> bool:

@@ -18,11 +18,12 @@ import numpy as np
 import pytest
 from pydicom.dataset import Dataset
 from pydicom.filereader import dcmread
+from pydicom.uid import JPEGBaseline8Bit
 from pynetdicom import AE, build_role, evt
 from pynetdicom.association import Association
 
 from adapters.dicom.associations import Bounds
-from adapters.dicom.codes import TRANSFER_SYNTAXES
+from adapters.dicom.codes import SECONDARY_CAPTURE, TRANSFER_SYNTAXES, transfer_syntaxes
 from adapters.dicom.commitment import PUSH_MODEL, PUSH_MODEL_INSTANCE, Commitment
 from adapters.dicom.listener import STORAGE_CLASSES, VERIFICATION, Listener, ListenerSettings, Surroundings
 from adapters.dicom.statuses import STATUSES, status_of
@@ -164,12 +165,14 @@ def test_pydicoms_sample_is_the_same_ecg_after_a_store() -> None:
 def test_every_class_is_taken_in_every_transfer_syntax(sop_class: str) -> None:
     taken = Taken()
     with listening(taken) as listener:
-        association = call(listener, classes=(sop_class,))
-        assert len(association.accepted_contexts) == len(TRANSFER_SYNTAXES)
-        for syntax in TRANSFER_SYNTAXES:
+        taken_in = transfer_syntaxes(sop_class)
+        association = call(listener, classes=(sop_class,), syntaxes=(*TRANSFER_SYNTAXES, JPEGBaseline8Bit))
+        assert len(association.accepted_contexts) == len(taken_in)
+        for syntax in taken_in:
             assert association.send_c_store(file_of(an_ecg(syntax, sop_class))).Status == 0
         association.release()
-    assert [file_of(each.data).file_meta.TransferSyntaxUID for each in taken] == list(TRANSFER_SYNTAXES)
+    assert [file_of(each.data).file_meta.TransferSyntaxUID for each in taken] == list(taken_in)
+    assert (JPEGBaseline8Bit in taken_in) == (sop_class == SECONDARY_CAPTURE)
 
 
 def test_a_class_of_no_use_gets_no_context() -> None:

@@ -13,7 +13,7 @@ import httpx
 import pytest
 from fastapi import FastAPI
 
-from adapters.dicom.codes import STORAGE_CLASSES, TRANSFER_SYNTAXES
+from adapters.dicom.codes import JPEG_BASELINE, SECONDARY_CAPTURE, STORAGE_CLASSES, TRANSFER_SYNTAXES
 from adapters.dicom.results import encapsulated_pdf, part10
 from ecg import errors
 from ecg.payload import Payload
@@ -108,6 +108,12 @@ def test_objects_are_handed_on_as_they_were_sent(path: str) -> None:
 def test_every_transfer_syntax_is_taken(syntax: str) -> None:
     door, sent = Door(), ecg(syntax=syntax)
     assert post(door, multipart(sent)).status_code == 200
+    assert door.taken == [sent]
+
+
+def test_a_picture_is_taken_as_jpeg_and_nothing_else_is() -> None:
+    door, sent = Door(), ecg(syntax=JPEG_BASELINE, sop_class=SECONDARY_CAPTURE)
+    assert post(door, multipart(sent, ecg(syntax=JPEG_BASELINE))).status_code == 202
     assert door.taken == [sent]
 
 
