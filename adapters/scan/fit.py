@@ -22,7 +22,7 @@ _WITHIN: Final = 0.45  # share of a column's width within which its label stands
 _BESIDE: Final = 1.0  # mm that a label stands beside its column's beginning, about
 _FEW: Final = 4  # labels from which on the columns' width is taken from them
 _CUT_OFF: Final = 0.12  # share by which it may then differ from what the rows' ends say
-_USUAL_LENGTHS: Final = (250.0, 500.0)  # mm of all columns: 10 s at 25 and at 50 mm/s
+USUAL_LENGTHS: Final = (250.0, 500.0)  # mm of all columns: 10 s at 25 and at 50 mm/s
 _LIMBS: Final = 3  # simultaneous limb leads that laws bind
 
 
@@ -104,7 +104,7 @@ def fits(plan: Plan, rows: Sequence[Row], labels: Sequence[Label]) -> tuple[Fit,
     end = float(np.median([row.end for row in rows]))
     count = max(len(plan.columns), 1)
     # Rows may be cut off by the page's edge, or run on over what lies beside the paper; most prints show 10 s.
-    widths = [(end - begin) / count, *(length / count for length in _USUAL_LENGTHS)]
+    widths = [(end - begin) / count, *(length / count for length in USUAL_LENGTHS)]
     begin, width, named, against = _laid(plan, rows, labels, [(begin, width) for width in widths])
     if against:
         # Rows begin with something else: what lies beside the paper. Labels tell where their columns begin.

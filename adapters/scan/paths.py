@@ -13,6 +13,7 @@ from adapters.scan.pdf import Leaf
 
 MAX_DEPTH: Final = 8  # forms, one in the other
 MAX_OBJECTS: Final = 200_000  # of one page: a recorder that draws each sample by itself needs 120,000
+NEAR: Final = 0.01  # points within which places are the same
 _BEZIER_STEPS: Final = np.linspace(0, 1, 5)[1:, None]  # a curve is drawn as four chords
 
 Style = tuple[int, int, int, float]
@@ -35,13 +36,14 @@ def lines(leaf: Leaf) -> tuple[Line, ...]:
     """Return every line that is stroked on a page, in the order in which they are drawn."""
     whole = np.vstack([leaf.seen, (0, 0, 1)])
     found: list[Line] = []
-    for handle, matrix in _objects(leaf.page.raw, whole, 0):
-        found.extend(_strokes(handle, matrix))
+    for handle, outer in _objects(leaf.page.raw, whole, 0):
+        clip = _clip(handle, outer)
+        found.extend(piece for line in _strokes(handle, outer @ _matrix(handle)) for piece in _inside(line, clip))
     return tuple(_joined(found))
 
 
 def _objects(parent: Any, matrix: NDArray[np.float64], depth: int) -> Iterator[tuple[Any, NDArray[np.float64]]]:
-    """Yield each path with the matrix that takes its points to the page as seen."""
+    """Yield each path with the matrix that takes the points of what holds it to the page as seen."""
     count, get = (
         (pdfium.FPDFFormObj_CountObjects, pdfium.FPDFFormObj_GetObject)
         if depth
@@ -52,11 +54,10 @@ def _objects(parent: Any, matrix: NDArray[np.float64], depth: int) -> Iterator[t
         kind = pdfium.FPDFPageObj_GetType(handle)
         if kind not in (pdfium.FPDF_PAGEOBJ_PATH, pdfium.FPDF_PAGEOBJ_FORM):
             continue
-        own = matrix @ _matrix(handle)
         if kind == pdfium.FPDF_PAGEOBJ_PATH:
-            yield handle, own
+            yield handle, matrix
         elif depth < MAX_DEPTH:
-            yield from _objects(handle, own, depth + 1)
+            yield from _objects(handle, matrix @ _matrix(handle), depth + 1)
 
 
 def _matrix(handle: Any) -> NDArray[np.float64]:
@@ -114,12 +115,46 @@ def _chords(*corners: tuple[float, float]) -> list[tuple[float, float]]:
     return [(float(x), float(y)) for x, y in points]
 
 
+def _clip(handle: Any, matrix: NDArray[np.float64]) -> tuple[float, float]:
+    """Return between which x a path is seen (ISO 32000-1 8.5.4): the narrowest of its clipping paths' extents.
+
+    A recorder draws a trace a sample beyond its panel, and clips it there.
+    """
+    paths, low, high = pdfium.FPDFPageObj_GetClipPath(handle), -np.inf, np.inf
+    for number in range(max(pdfium.FPDFClipPath_CountPaths(paths), 0)):
+        count = pdfium.FPDFClipPath_CountPathSegments(paths, number)
+        segments = (pdfium.FPDFClipPath_GetPathSegment(paths, number, index) for index in range(count))
+        x = np.array([_point(segment) for segment in segments]).reshape(-1, 2) @ matrix[0, :2] + matrix[0, 2]
+        if len(x):
+            low, high = max(low, float(x.min())), min(high, float(x.max()))
+    return low, high
+
+
+def _point(segment: Any) -> tuple[float, float]:
+    x, y = ctypes.c_float(), ctypes.c_float()
+    pdfium.FPDFPathSegment_GetPoint(segment, x, y)
+    return x.value, y.value
+
+
+def _inside(line: Line, clip: tuple[float, float]) -> Iterator[Line]:
+    """Yield a line as far as it is seen, if it runs to the right; others are no traces, and left as they are."""
+    x = line.points[:, 0]
+    if (x[0] >= clip[0] - NEAR and x[-1] <= clip[1] + NEAR) or np.diff(x).min() < 0:
+        yield line
+        return
+    left, right = max(clip[0], float(x[0])), min(clip[1], float(x[-1]))
+    if left < right:
+        inner = line.points[(x > left) & (x < right)]
+        first, last = np.interp([left, right], x, line.points[:, 1])
+        yield Line(np.vstack([(left, first), inner, (right, last)]), line.style)
+
+
 def _joined(found: list[Line]) -> Iterator[Line]:
     """Join lines of one style that go on where the one before ended: some recorders draw each sample by itself."""
     run: list[NDArray[np.float64]] = []
     style: Style | None = None
     for line in found:
-        if run and style == line.style and np.abs(run[-1][-1] - line.points[0]).max() < 0.01:
+        if run and style == line.style and np.abs(run[-1][-1] - line.points[0]).max() < NEAR:
             run.append(line.points[1:])
             continue
         if run and style is not None:

@@ -31,6 +31,7 @@ class Row:
         base: the y of its middle, mm.
         lean: by how many mm it lies to the right of where it would on paper that was laid flat perfectly. Its places
             are mm from the sheet's left edge less this, so that places of all rows are of one time.
+        parted: whether nothing touches its begin: it has no pulse before it, or a gap parts it from its pulse.
     """
 
     curve: Curve
@@ -38,6 +39,7 @@ class Row:
     end: float
     base: float
     lean: float = 0.0
+    parted: bool = True
 
     def at(self, x: NDArray[np.float64]) -> NDArray[np.float64]:
         """Return the curve's y at places x, NaN where there is none."""
@@ -73,7 +75,7 @@ def _aligned(rows: list[tuple[Row, Pulse | None]]) -> tuple[Row, ...]:
     ]
     begins = {id(row): each.begin for (row, _), each in zip(rows, leaning, strict=True)}
     common = float(np.median([begins[id(row)] for row, _ in whole]))
-    return tuple(replace(row, begin=common) if row.begin < common - _PULSE else row for row in leaning)
+    return tuple(replace(row, begin=common, parted=False) if row.begin < common - _PULSE else row for row in leaning)
 
 
 def _leans(whole: list[tuple[Row, Pulse]], bases: list[float]) -> list[float]:
@@ -123,23 +125,23 @@ def baseline(y: NDArray[np.float64]) -> float:
 def _row(curve: Curve) -> Row:
     seen = np.flatnonzero(np.isfinite(curve.y))
     begin, end = float(curve.x[seen[0]]), float(curve.x[seen[-1]])
-    pulse = pulse_of(curve)
+    pulse, parted = pulse_of(curve), True
     if pulse is not None and pulse.at == "start":
-        begin = _parted(curve, pulse.right, +1)
+        begin, parted = _beside(curve, pulse.right, +1)
     elif pulse is not None:
-        end = _parted(curve, pulse.left, -1)
-    return Row(curve, begin, end, _middle(curve, begin, end, pulse))
+        end, _ = _beside(curve, pulse.left, -1)
+    return Row(curve, begin, end, _middle(curve, begin, end, pulse), parted=parted)
 
 
-def _parted(curve: Curve, edge: float, way: int) -> float:
-    """Return where a row begins beside its pulse: beyond the gap between them, or just beyond its foot."""
+def _beside(curve: Curve, edge: float, way: int) -> tuple[float, bool]:
+    """Return where a row begins beside its pulse, and whether a gap parts them: else it is just beyond its foot."""
     away = (curve.x - edge) * way
     blank = (away > 0) & (away <= _GAP) & ~np.isfinite(curve.y)
     start = float(away[blank].max()) if blank.any() else _AFTER
     beyond = (away >= max(start, 0.5)) & np.isfinite(curve.y)
     if not beyond.any():
-        return edge
-    return edge + way * float(away[beyond].min())
+        return edge, False
+    return edge + way * float(away[beyond].min()), bool(blank.any())
 
 
 def _middle(curve: Curve, begin: float, end: float, pulse: Pulse | None) -> float:

@@ -52,7 +52,6 @@ def noise_ratio(truth: np.ndarray, found: np.ndarray) -> float:
     return float(10 * np.log10(truth[: len(found)][seen].var() / off.var()))
 
 
-@pytest.mark.xfail(reason="the columns of a page whose leads are all alike are placed late")
 def test_a_vector_page_gives_its_leads_exactly(recording: Recording) -> None:
     waveform = recording.waveform
     assert len(waveform.leads) == 12 and waveform.fs == 500 and waveform.seconds == pytest.approx(10, abs=0.1)
