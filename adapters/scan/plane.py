@@ -15,6 +15,9 @@ from adapters.scan.tiles import Floats, Tiles
 _CELL: Final = 40  # px: a side of the cells whose phases are compared; a few periods
 _LOOSE: Final = 0.05  # a frequency or phase off by this share counts no longer with its square, but with its size
 _FAR: Final = 1.0  # periods: cells off by more than this are on a fold, or beside the page
+# Panels that were printed each with a grid of its own stand anywhere to each other: the steps from cell to cell, most
+# of them within a panel, then fit a plane so much better than the phases do.
+_PANELS: Final = 0.8
 _WEAK: Final = 0.35  # a cell counts where its lines stand out by this share of what they do in a good one
 
 
@@ -92,18 +95,38 @@ def _from_phases(matrix: Floats, response: NDArray[np.float32]) -> Plane:
     sizes = np.minimum(np.abs(phases[0]), np.abs(phases[1]))
     seen = sizes > _WEAK * np.percentile(sizes, 75)
     ahead = np.stack([unwrapped(np.angle(each) / (2 * np.pi), sizes * seen) for each in phases], -1)
-    down, across = np.nonzero(seen)
-    points = np.column_stack([(across + 0.5) * width / columns - 0.5, (down + 0.5) * height / rows - 0.5])
-    wanted = positions(matrix, points) + ahead[seen]
+    down, across = np.indices(seen.shape)
+    points = np.stack([(across + 0.5) * width / columns - 0.5, (down + 0.5) * height / rows - 0.5], -1)
+    wanted = positions(matrix, points.reshape(-1, 2)).reshape(points.shape) + ahead
+    return _exact(matrix, points[seen], wanted[seen], _neighbours(seen))
+
+
+def _neighbours(seen: NDArray[np.bool_]) -> NDArray[np.int64]:
+    """Which cells of those seen lie beside each other, or one below the other: (n, 2), by their order."""
+    order = np.cumsum(seen).reshape(seen.shape) - 1
+    beside = np.stack([order[:, :-1], order[:, 1:]], -1)[seen[:, :-1] & seen[:, 1:]]
+    below = np.stack([order[:-1], order[1:]], -1)[seen[:-1] & seen[1:]]
+    return np.concatenate([beside, below])
+
+
+def _exact(matrix: Floats, points: Floats, wanted: Floats, pairs: NDArray[np.int64]) -> Plane:
+    """The plane that takes points (n, 2) to where they are wanted or, of panels, from neighbour to neighbour alike."""
     exact = _fit(matrix, points, wanted)
     off = np.abs(positions(exact, points) - wanted).max(1)
     near = off < _FAR if np.mean(off < _FAR) > 0.5 else off <= np.median(off)
-    points, wanted = points[near], wanted[near]
-    exact = _fit(exact, points, wanted)
-    error = float(np.sqrt(np.mean((positions(exact, points) - wanted) ** 2)))
+    exact = _fit(exact, points[near], wanted[near])
+    error = float(np.sqrt(np.mean((positions(exact, points[near]) - wanted[near]) ** 2)))
+    panels = _fit(exact, points, wanted, pairs)
+    steps = [np.diff((positions(each, points) - wanted)[pairs], axis=1) for each in (exact, panels)]
+    if np.median(np.abs(steps[1])) < _PANELS * np.median(np.abs(steps[0])):
+        return Plane(panels, float(np.sqrt(np.mean(steps[1] ** 2))), _reached(panels, points))
+    return Plane(exact, error, _reached(exact, points[near]))
+
+
+def _reached(matrix: Floats, points: Floats) -> Floats:
     corners = np.concatenate([points + np.array(each) * _CELL / 2 for each in ((-1, -1), (1, -1), (-1, 1), (1, 1))])
-    reached = positions(exact, corners)
-    return Plane(exact, error, np.array([reached.min(0), reached.max(0)]))
+    reached = positions(matrix, corners)
+    return np.array([reached.min(0), reached.max(0)])
 
 
 def _cells(values: NDArray[np.float32], rows: int, columns: int) -> Floats:
@@ -111,8 +134,8 @@ def _cells(values: NDArray[np.float32], rows: int, columns: int) -> Floats:
     return np.asarray(cv2.GaussianBlur(means, (3, 3), 0.8), np.float64)
 
 
-def _fit(matrix: Floats, points: Floats, wanted: Floats) -> Floats:
-    """The map nearest to one that takes points to where they are wanted, robustly."""
+def _fit(matrix: Floats, points: Floats, wanted: Floats, pairs: NDArray[np.int64] | None = None) -> Floats:
+    """The map nearest to one that takes points to where they are wanted, robustly; of pairs, as far from each other."""
     middle, size = points.mean(0), float(np.ptp(points, axis=0).max() / 2 + 1)
     shrink = np.array([[1 / size, 0, -middle[0] / size], [0, 1 / size, -middle[1] / size], [0, 0, 1]])
     at = (points - middle) / size
@@ -120,7 +143,8 @@ def _fit(matrix: Floats, points: Floats, wanted: Floats) -> Floats:
     start = (local / local[2, 2]).ravel()[:8]
 
     def off(guess: Floats) -> Floats:
-        return np.asarray((positions(np.append(guess, 1.0).reshape(3, 3), at) - wanted).ravel())
+        away = positions(np.append(guess, 1.0).reshape(3, 3), at) - wanted
+        return np.asarray((away if pairs is None else np.diff(away[pairs], axis=1)).ravel())
 
     guess = least_squares(off, start, loss="soft_l1", f_scale=_LOOSE, x_scale="jac").x
     return np.asarray(np.append(guess, 1.0).reshape(3, 3) @ shrink)

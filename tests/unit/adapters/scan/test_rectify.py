@@ -4,7 +4,8 @@ import cv2
 import numpy as np
 import pytest
 
-from adapters.scan.nouns import Picture
+from adapters.scan.grid import find_grid
+from adapters.scan.nouns import Picture, Sheet
 from adapters.scan.orient import turned
 from adapters.scan.rectify import rectify
 from ecg.errors import UnreadablePage
@@ -42,6 +43,18 @@ def test_a_page_seen_aslant_is_laid_flat() -> None:
     view = aslant(page.shape[1], page.shape[0], np.array([[260, 150], [1380, 90], [1540, 960], [90, 1010]]))
     steps = stretch(rectify(seen(page, view, (1600, 1100))), view, RED.px_per_mm, (20, 20, 230, 140))
     assert steps == pytest.approx(np.broadcast_to(np.eye(2), steps.shape), abs=0.015)
+
+
+def test_panels_with_grids_of_their_own_have_the_millimetres_of_each() -> None:
+    paper = Paper(px_per_mm=8)
+    whole, page = paper.drawn(), np.full((1360, 2250, 3), 255, np.uint8)
+    for row, column in np.ndindex(4, 4):
+        top, left = 20 + 328 * row, 40 + 548 * column  # 41 mm apart, and 68.5
+        page[top : top + 256, left : left + 496] = whole[288 * row :, 496 * column :][:256, :496]
+    grid = find_grid(Picture(page))
+    assert grid is not None
+    steps = stretch(Sheet(page, 1.0, grid.to_mm, grid.surety), IDENTITY, paper.px_per_mm, (10, 10, 260, 150))
+    assert steps == pytest.approx(np.broadcast_to(np.eye(2), steps.shape), abs=0.003)
 
 
 def test_a_page_turned_by_a_quarter_has_its_rows_across() -> None:
