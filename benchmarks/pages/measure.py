@@ -3,7 +3,8 @@
 import csv
 import json
 import time
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterator, Sequence
+from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
@@ -53,11 +54,14 @@ def time_is_off(each: LeadFigure) -> bool:
     return each.time is not None and abs(each.time - 1) > OFF_TIME + 1e-6
 
 
-def measured(pages: Path, kinds: Sequence[str] = KINDS, count: int | None = None) -> Iterable[PageFigure]:
-    """Read every page of a directory that `draw` filled, kind by kind, and yield how well it went."""
-    for kind in kinds:
-        for file in sorted((pages / kind).iterdir())[:count]:
-            yield measure(file, kind, pages / "truth")
+def measured(
+    pages: Path, kinds: Sequence[str] = KINDS, count: int | None = None, processes: int = 1
+) -> Iterator[PageFigure]:
+    """Read every page of a directory that `draw` filled, kind by kind, and yield in order how well it went."""
+    files = [(file, kind) for kind in kinds for file in sorted((pages / kind).iterdir())[:count]]
+    truths = [pages / "truth"] * len(files)
+    with ProcessPoolExecutor(processes) as pool:
+        yield from pool.map(measure, *zip(*files, strict=True), truths)
 
 
 def measure(file: Path, kind: str, truths: Path) -> PageFigure:

@@ -5,6 +5,7 @@ that a run goes on where it stopped.
 """
 
 from collections.abc import Iterator, Sequence
+from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final
@@ -53,20 +54,28 @@ class Survived:
         return canonicalise(Waveform(self.strip[None], ("II",), FS))[0]
 
 
-def survived(corpus: Corpus, out: Path, count: int, seed: int) -> Iterator[Survived]:
-    """Print, read and keep a random `count` recordings of the fold, by `seed`."""
+def survived(corpus: Corpus, out: Path, count: int, seed: int, processes: int = 1) -> Iterator[Survived]:
+    """Print, read and keep a random `count` recordings of the fold, by `seed`, in so many processes."""
     out.mkdir(parents=True, exist_ok=True)
-    order = Order(seed, QUALITY, unseen=True)
-    for entry in chosen(corpus, [FOLD], count, seed):
-        file = out / f"{entry.ecg_id}.npz"
-        if not file.exists():
-            data, page, _ = one_page(corpus.window(entry).signal, entry.ecg_id, order)
-            read = read_page(data)
-            found = np.zeros((0, 0), np.float32) if read.signal is None else read.signal
-            np.savez(file, found=found, reason=read.reason, snr=_snr(page.truth, read), strip=_strip(data))
-        with np.load(file) as kept:
-            found = kept["found"]
-            yield Survived(entry, found if found.size else None, str(kept["reason"]), float(kept["snr"]), kept["strip"])
+    entries = chosen(corpus, [FOLD], count, seed)
+    files = [out / f"{entry.ecg_id}.npz" for entry in entries]
+    signals = (corpus.window(entry).signal for entry in entries)
+    numbers, orders = [entry.ecg_id for entry in entries], [Order(seed, QUALITY, unseen=True)] * len(entries)
+    with ProcessPoolExecutor(processes) as pool:
+        for entry, file in zip(entries, pool.map(_kept, signals, numbers, orders, files), strict=True):
+            with np.load(file) as kept:
+                found = kept["found"] if kept["found"].size else None
+                yield Survived(entry, found, str(kept["reason"]), float(kept["snr"]), kept["strip"])
+
+
+def _kept(signal: NDArray[np.float32], number: int, order: Order, file: Path) -> Path:
+    """Print a recording, read the page, and keep what was read, unless that is there; return where."""
+    if not file.exists():
+        data, page, _ = one_page(signal, number, order)
+        read = read_page(data)
+        found = np.zeros((0, 0), np.float32) if read.signal is None else read.signal
+        np.savez(file, found=found, reason=read.reason, snr=_snr(page.truth, read), strip=_strip(data))
+    return file
 
 
 def _snr(truth: NDArray[np.float32], read: ReadPage) -> float:
