@@ -28,6 +28,12 @@ def ink_of(sheet: Sheet) -> NDArray[np.float32]:
     return ink(sheet.pixels, sheet.px_per_mm)
 
 
+def shrunk_ink(sheet: Sheet, px_per_mm: float) -> NDArray[np.float32]:
+    """Return the ink of a sheet at other pixels per mm, where no more than its place is asked for."""
+    size = px_per_mm / sheet.px_per_mm
+    return np.asarray(cv2.resize(ink_of(sheet), None, fx=size, fy=size, interpolation=cv2.INTER_AREA), np.float32)
+
+
 def ink(pixels: Colours, px_per_mm: float) -> NDArray[np.float32]:
     """Return how much of each pixel is covered by a trace's ink, or by other print as dark.
 

@@ -9,7 +9,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from adapters.scan.ink import ink
+from adapters.scan.ink import shrunk_ink
 from adapters.scan.nouns import Curve, Scale, Sheet, Source, Strip
 from adapters.scan.overlay import overlay, polylines
 from ecg.errors import UnreadablePage
@@ -54,7 +54,7 @@ def proof(sheet: Sheet, curves: Sequence[Curve], found: Found) -> PageEvidence:
         UnreadablePage: 'no-trace' where curves and ink do not agree or a lead is hardly seen, 'leads-disagree' where
             limb leads break their laws.
     """
-    inked = _ink(sheet)
+    inked = shrunk_ink(sheet, PROOF_PX_PER_MM) >= INKED
     on_ink = [_on_ink(strip.curve, inked) for strip in found.strips]
     points = [int(np.isfinite(strip.curve.y).sum()) for strip in found.strips]
     together = float(np.average(on_ink, weights=points)) if sum(points) else 0.0
@@ -73,13 +73,6 @@ def proof(sheet: Sheet, curves: Sequence[Curve], found: Found) -> PageEvidence:
         layout=_layout(found.strips),
         scale=_words(found.scale),
     )
-
-
-def _ink(sheet: Sheet) -> NDArray[np.bool_]:
-    """Return where ink lies: bool, PROOF_PX_PER_MM."""
-    shrink = PROOF_PX_PER_MM / sheet.px_per_mm
-    small = cv2.resize(sheet.pixels, None, fx=shrink, fy=shrink, interpolation=cv2.INTER_AREA)
-    return np.asarray(ink(np.asarray(small, dtype=np.uint8), PROOF_PX_PER_MM) >= INKED)
 
 
 def _on_ink(curve: Curve, inked: NDArray[np.bool_]) -> float:

@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from typing import Final, Literal
 
 import numpy as np
+from numpy.lib.stride_tricks import sliding_window_view
 from numpy.typing import NDArray
 
 from adapters.scan.nouns import Curve
@@ -116,10 +117,9 @@ def _fall(x: NDArray[np.float64], y: NDArray[np.float64], edge: int, top: float,
     away = (x - x[edge]) * way
     beyond = np.flatnonzero((away > 0) & (away <= _FLANK + _FOOT))[::way]
     steps = max(2, round(_SETTLED / float(np.median(np.diff(x)))))
-    for first in range(len(beyond) - steps):
-        level = y[beyond[first : first + steps + 1]]
-        fall = float(np.median(level)) - top
-        if np.ptp(level) <= _FLAT and fall >= _LOWEST and away[beyond[first]] <= _FLANK:
+    for first in _level(y[beyond], steps):
+        fall = float(np.median(y[beyond[first : first + steps + 1]])) - top
+        if fall >= _LOWEST and away[beyond[first]] <= _FLANK:
             # The middle of an upright stroke, as wide as its line, looks like a foot half as low: it falls on.
             further = y[beyond[first + steps :][: 3 * steps]] - top
             if float(further.max()) < (1 + _ON) * fall:
@@ -127,3 +127,10 @@ def _fall(x: NDArray[np.float64], y: NDArray[np.float64], edge: int, top: float,
     at_end = len(beyond) > 0 and beyond[-1] in (0, len(x) - 1)
     lowest = float(y[beyond].max()) - top if at_end else 0.0
     return lowest if lowest >= _LOWEST else None
+
+
+def _level(y: NDArray[np.float64], steps: int) -> list[int]:
+    """Return the places from which on a curve stays level for so many steps."""
+    if len(y) <= steps:
+        return []
+    return [int(at) for at in np.flatnonzero(np.ptp(sliding_window_view(y, steps + 1), axis=1) <= _FLAT)]

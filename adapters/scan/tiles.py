@@ -56,7 +56,7 @@ def peak_near(power: NDArray[np.float32], frequency: Floats, radius: float) -> P
     middle = PAD // 2
     at = frequency * PAD + middle
     reach = max(2, int(np.ceil(radius * PAD)))
-    column, row = (int(np.clip(round(each), reach + 1, PAD - reach - 2)) for each in at)
+    column, row = (min(max(round(each), reach + 1), PAD - reach - 2) for each in at.tolist())
     piece = power[row - reach : row + reach + 1, column - reach : column + reach + 1]
     down, across = np.unravel_index(int(np.argmax(piece)), piece.shape)
     row, column = row - reach + int(down), column - reach + int(across)
