@@ -12,7 +12,7 @@ from typing import Final
 Work = Callable[[bytes], bytes]
 
 MEMORY: Final = 1_000_000_000  # bytes beyond what the interpreter and its libraries have already
-CPU_SECONDS: Final = 9  # a page takes 4 to 7; a refusal is due within 10
+CPU_SECONDS: Final = 9  # a page takes 1 to 4; a refusal is due within 10
 WALL_SECONDS: Final = 120  # where other work holds the cores; a page that waits for nothing ends by its CPU time
 
 
