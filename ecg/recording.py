@@ -174,6 +174,7 @@ class PageEvidence:
         confidence: of each lead digitised, 0 to 1, as (lead, confidence).
         layout: name of the layout the page was read by, such as '3x4+1'.
         scale: the scale and what says so, such as '25 mm/s (print), 10 mm/mV (pulse)'.
+        gain_assumed: leads whose gain nothing says, on a page whose scale is known else: none of them is to scale.
     """
 
     overlay: bytes = field(repr=False)
@@ -183,6 +184,7 @@ class PageEvidence:
     confidence: tuple[tuple[str, float], ...]
     layout: str
     scale: str
+    gain_assumed: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)

@@ -89,6 +89,7 @@ def _page(page: PageEvidence | None) -> dict[str, Any] | None:
     return {
         "layout": page.layout,
         "scale": page.scale,
+        "gain_assumed": list(page.gain_assumed),
         "einthoven_mV": page.einthoven,
         "on_ink": page.on_ink,
         "explained": page.explained,

@@ -9,9 +9,10 @@ from numpy.typing import NDArray
 
 from adapters.scan.agreement import likeness, piece_grid
 from adapters.scan.columns import Column, columns
-from adapters.scan.fit import Fit, Label, fits, labels_of
+from adapters.scan.fit import Fit, fits
 from adapters.scan.labels import ROMANS
 from adapters.scan.nouns import Curve, Scale, Sheet, Strip, Word
+from adapters.scan.places import Label, labels_of
 from adapters.scan.plans import plans
 from adapters.scan.rows import Row, baseline, rows_of
 from ecg.errors import UnreadablePage
@@ -105,7 +106,7 @@ def _chosen(rows: tuple[Row, ...], words: Sequence[Word]) -> tuple[tuple[Row, ..
 
 def _worth(fit: Fit, law: float) -> float:
     """How much speaks for a layout: labels, and by a given weight the limb leads' laws."""
-    return fit.agreeing - 2 * fit.against - law * float(np.nan_to_num(fit.worst, nan=1.0))
+    return fit.agreeing - 2 * fit.against - 2 * fit.strange - law * float(np.nan_to_num(fit.worst, nan=1.0))
 
 
 def _settled(fit: Fit) -> bool:

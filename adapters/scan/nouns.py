@@ -83,6 +83,7 @@ class Scale:
         mm_per_mv: gain of the limb leads: 5, 10 or 20.
         chest_mm_per_mv: gain of V1 to V6, where it is another; else the same.
         speed_from, gain_from: what says so; nothing is to scale where one is 'assumed'.
+        chest_from: what says the gain of V1 to V6; those alone are not to scale where it is 'assumed'.
     """
 
     mm_per_s: float
@@ -90,6 +91,7 @@ class Scale:
     chest_mm_per_mv: float
     speed_from: Source
     gain_from: Source
+    chest_from: Source
 
     @property
     def assumed(self) -> bool:

@@ -13,7 +13,7 @@ from adapters.scan.ink import shrunk_ink
 from adapters.scan.nouns import Curve, Scale, Sheet, Source, Strip
 from adapters.scan.overlay import overlay, polylines
 from ecg.errors import UnreadablePage
-from ecg.leads import LEADS
+from ecg.leads import LEADS, LIMB_LEADS
 from ecg.recording import PageEvidence
 
 PROOF_PX_PER_MM: Final = (
@@ -72,6 +72,7 @@ def proof(sheet: Sheet, curves: Sequence[Curve], found: Found) -> PageEvidence:
         confidence=confidence,
         layout=_layout(found.strips),
         scale=_words(found.scale),
+        gain_assumed=tuple(lead for lead in found.leads if lead not in LIMB_LEADS) if _half_known(found.scale) else (),
     )
 
 
@@ -165,8 +166,15 @@ def _layout(strips: Sequence[Strip]) -> str:
     return f"{rows}x{columns}" + (f"+{rhythms}" if rhythms else "")
 
 
+def _half_known(scale: Scale) -> bool:
+    """Whether the scale was read but for the gain of the chest leads."""
+    return scale.chest_from == "assumed" and not scale.assumed
+
+
 def _words(scale: Scale) -> str:
     """Return a scale in words, such as '25 mm/s as printed, 10 mm/mV read from the pulse'."""
     chest = f" (V1 to V6 {scale.chest_mm_per_mv:g})" if scale.chest_mm_per_mv != scale.mm_per_mv else ""
+    if _half_known(scale):
+        chest = " (V1 to V6 assumed to be the same)"
     speed, gain = _SAID[scale.speed_from], _SAID[scale.gain_from]
     return f"{scale.mm_per_s:g} mm/s {speed}, {scale.mm_per_mv:g} mm/mV{chest} {gain}"

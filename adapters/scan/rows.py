@@ -14,8 +14,10 @@ _PULSE: Final = 2.0  # mm before the other rows' beginnings from which on a row 
 _FEW: Final = 3  # pulses that tell how rows lean
 _MOST_LEAN: Final = 8.0  # mm; what is more is no lean but a pulse misread
 _ONE: Final = 6.5  # mm; no two rows lie closer
+_SEEN: Final = 0.5  # share of the way along a row at which it must be seen
 _AFTER: Final = 1.3  # mm beside a pulse's top that are still its flank and foot
 _GAP: Final = 4.0  # mm within which a gap parts a pulse from its row
+_SPECK: Final = 4.0  # mm; a piece of a row that is shorter, and further than a gap from the rest, is a speck beside it
 _STEP: Final = 0.25  # mm between the points at which rows are compared
 _BIN: Final = 0.2  # mm; the baseline is looked for in bins of this height
 _LINE: Final = 0.5  # mm around the baseline that count as lying on it
@@ -53,14 +55,36 @@ class Row:
 
 def rows_of(curves: Iterable[Curve]) -> tuple[Row, ...]:
     """Return the rows of a sheet from top to bottom."""
-    seen = sorted((curve for curve in curves if np.isfinite(curve.y).sum() > 1), key=_level)
+    seen = sorted((_trimmed(curve) for curve in curves if np.isfinite(curve.y).sum() > 1), key=_level)
     whole: list[Curve] = []
     for curve in seen:
         if whole and _level(curve) - _level(whole[-1]) < _ONE:
             whole[-1] = _joined(whole[-1], curve)
         else:
             whole.append(curve)
-    return _aligned([(_row(curve), pulse_of(curve)) for curve in whole])
+    return _aligned(_long([(_row(curve), pulse_of(curve)) for curve in whole]))
+
+
+def _trimmed(curve: Curve) -> Curve:
+    """Return a curve without the specks beyond its ends, which lie on the table, or on the paper's edge."""
+    seen = np.flatnonzero(np.isfinite(curve.y))
+    pieces = np.split(seen, np.flatnonzero(np.diff(curve.x[seen]) > _GAP) + 1)
+    long = [len(piece) * float(np.median(np.diff(curve.x))) >= _SPECK for piece in pieces]
+    if not any(long) or (long[0] and long[-1]):
+        return curve
+    y = curve.y.copy()
+    y[: pieces[long.index(True)][0]] = np.nan
+    y[pieces[len(long) - 1 - long[::-1].index(True)][-1] + 1 :] = np.nan
+    return Curve(curve.x, y, curve.surety)
+
+
+def _long(rows: list[tuple[Row, Pulse | None]]) -> list[tuple[Row, Pulse | None]]:
+    """Leave out what is seen on less than half of the way from where rows begin to where they end: lines of print."""
+    if not rows:
+        return rows
+    begin, end = (float(np.median(edge)) for edge in zip(*((row.begin, row.end) for row, _ in rows), strict=True))
+    x = grid(begin, end)
+    return [(row, pulse) for row, pulse in rows if not len(x) or np.isfinite(row.at(x)).mean() >= _SEEN]
 
 
 def _aligned(rows: list[tuple[Row, Pulse | None]]) -> tuple[Row, ...]:

@@ -17,6 +17,7 @@ USUAL_GAIN: Final = 10.0
 
 _TOLERANCE: Final = 0.1  # share by which a pulse's height may stray from a gain's; gains lie a factor 2 apart
 _SLACK: Final = 0.4  # mm by which it may stray at small gains: a line's thickness
+_STACKED: Final = 12  # rows of which each shows one lead, from V1 on those of the chest
 # Lengths in mm of a pulse of 0.13 to 0.22 s at 25 mm/s, and of 0.19 to 0.22 s at 50. In between, it may be either.
 _AT_25: Final = (2.8, 5.8)
 _AT_50: Final = (9.2, 11.2)
@@ -32,7 +33,7 @@ def measure_scale(curves: Sequence[Curve], words: Sequence[Word], sheet: Sheet) 
     said = stated(words)
     gain, chest, gain_from = _gain(pulses, said, len(curves))
     speed, speed_from = _speed(pulses, said)
-    return Scale(speed, gain, chest, speed_from, gain_from)
+    return Scale(speed, gain, chest, speed_from, gain_from, _chest_from(pulses, said, len(curves)))
 
 
 def _downwards(curves: Sequence[Curve]) -> list[Curve]:
@@ -54,6 +55,17 @@ def _gain(pulses: Sequence[Pulse], said: Stated, rows: int) -> tuple[float, floa
     return measured[0], measured[1] if chest is None else chest, "pulse"
 
 
+def _chest_from(pulses: Sequence[Pulse], said: Stated, rows: int) -> Source:
+    """Return what says the gain of the chest leads: print, or pulses of rows that are theirs alone.
+
+    A pulse before a limb lead, with chest leads in the same row, does not: some recorders draw these half as high.
+    """
+    if said.gains or said.chest_gains:
+        return "print"
+    own = rows == _STACKED and sum(pulse.whole for pulse in pulses) == rows
+    return "pulse" if own else "assumed"
+
+
 def _pulsed(pulses: Sequence[Pulse], rows: int) -> tuple[float, float] | None:
     """Return the gains that pulses show, or None where there are too few to believe."""
     whole = [gain for pulse in pulses if pulse.whole and (gain := _nearest(pulse.height)) is not None]
@@ -70,7 +82,7 @@ def _pulsed(pulses: Sequence[Pulse], rows: int) -> tuple[float, float] | None:
 def _halves(gains: Sequence[float], rows: int) -> tuple[float, float]:
     """Return two gains where the upper half of twelve rows shows one and the lower half the other."""
     upper, lower = set(gains[:6]), set(gains[6:])
-    if rows == len(gains) == 12 and len(upper) == len(lower) == 1:
+    if rows == len(gains) == _STACKED and len(upper) == len(lower) == 1:
         return upper.pop(), lower.pop()
     raise UnreadablePage("scale-disagrees")
 

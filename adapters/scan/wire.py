@@ -49,6 +49,7 @@ def packed(outcome: Outcome) -> bytes:
         "confidence": evidence.confidence,
         "layout": evidence.layout,
         "scale": evidence.scale,
+        "gain_assumed": evidence.gain_assumed,
         "words": [[each.text, each.box, each.surety] for each in found.words],
     }
     return _framed(head, found.signal.astype("<f4").tobytes(), evidence.overlay)
@@ -111,6 +112,7 @@ def _found(head: dict[str, Any], body: bytes) -> Digitised:
         confidence=tuple((str(lead), float(value)) for lead, value in head["confidence"]),
         layout=str(head["layout"]),
         scale=str(head["scale"]),
+        gain_assumed=tuple(str(lead) for lead in head.get("gain_assumed", ())),
     )
     words = tuple(Word(str(text), _box(box), float(surety)) for text, box, surety in head["words"])
     return Digitised(signal, named, bool(head["scale_assumed"]), evidence, words)

@@ -22,15 +22,20 @@ PYTHON: Final = ROOT / ".peers" / "pages" / "bin" / "python"
 SCRIPTS: Final = Path(__file__).parent / "peers"
 KINDS: Final = ("clean", "scan", "photo", "vector")
 PLACES: Final = (*KINDS, "truth")
+LIMBS: Final = 6  # leads before those of the chest
 CLEAN_JPEG: Final = 92  # quality
 CHUNK: Final = 10  # pages for one run of a program
 
 
 def draw(out: Path, count: int, seed: int) -> None:
     """Draw pages 0 to `count` - 1 of a seed into `out`; what is there already is left."""
+    draw_pages(out, [setting(number, seed) for number in range(count)], seed)
+
+
+def draw_pages(out: Path, pages: Sequence[Setting], seed: int) -> None:
+    """Draw pages as they are set, worn by a seed, into `out`; what is there already is left."""
     for place in PLACES:
         (out / place).mkdir(parents=True, exist_ok=True)
-    pages = [setting(number, seed) for number in range(count)]
     missing = [page for page in pages if not (out / "truth" / f"{page.name}.npy").exists()]
     for start in range(0, len(missing), CHUNK):
         part = missing[start : start + CHUNK]
@@ -56,7 +61,8 @@ def _by(tool: str, pages: Sequence[Setting], out: Path) -> None:
 
 def _job(page: Setting, out: Path) -> dict[str, Any]:
     source = out / "truth" / f"{page.name}.source.npy"
-    np.save(source, load(page.record, LUDB).signal[:, : round(page.seconds * FS)])
+    signal = load(page.record, LUDB).signal[:, : round(page.seconds * FS)]
+    np.save(source, np.concatenate([signal[:LIMBS], signal[LIMBS:] * page.chest]))
     return job(page, source, out / "vector" / f"{page.name}.pdf", _drawn(page, out))
 
 
@@ -75,7 +81,9 @@ def _finish(page: Setting, out: Path, rng: np.random.Generator) -> None:
     (out / "photo" / f"{page.name}.jpg").write_bytes(photograph(master, rng))
     told = json.dumps(asdict(page), indent=1)
     (out / "truth" / f"{page.name}.json").write_text(told, encoding="utf-8")
-    np.save(out / "truth" / f"{page.name}.npy", printed(page, np.load(_drawn(page, out))))
+    truth = printed(page, np.load(_drawn(page, out)))
+    truth[LIMBS:] /= page.chest
+    np.save(out / "truth" / f"{page.name}.npy", truth)
     for spent in (_drawn(page, out), out / "truth" / f"{page.name}.source.npy"):
         spent.unlink()
 

@@ -41,6 +41,7 @@ class Setting:
         dpi: of the clean page.
         kind: png or jpg: of the clean page.
         options: what else the program is told.
+        chest: by how much chest leads are drawn higher than the gain says.
     """
 
     number: int
@@ -52,6 +53,7 @@ class Setting:
     dpi: int
     kind: str
     options: dict[str, Any]
+    chest: float = 1.0
 
     @property
     def seconds(self) -> float:
@@ -117,7 +119,7 @@ def job(page: Setting, source: Path, file: Path, truth: Path) -> dict[str, Any]:
         "6x2": {"layout": "columns", "columns": 2, "time_mode": "sequential"},
         "12x1": {"layout": "stacked"},
     }
-    options = {"speed": page.speed, "gain": page.gain, "title": f"ECG {page.record}"}
+    options = {"speed": page.speed, "gain": page.gain, "title": f"ECG {page.record}"} | page.options.get("options", {})
     return told | page.options | {"options": layouts[page.layout] | options}
 
 

@@ -55,5 +55,5 @@ def _median(found: Sequence[Measurement]) -> Measurement:
 
 
 def _allowed(one: Measurement, recording: Recording) -> Measurement:
-    why = forbidden(recording, one.code, one.unit)
+    why = forbidden(recording, one)
     return one if why is None else Measurement(one.code, absent=why, lead=one.lead)

@@ -50,13 +50,16 @@ def pdf(pages: int = 1, size: tuple[float, float] = A4, password: str | None = N
     return held.getvalue()
 
 
-def traced_pdf(signals: dict[str, np.ndarray], rotation: int = 0, size: float = 1.0) -> bytes:
+def traced_pdf(
+    signals: dict[str, np.ndarray], rotation: int = 0, size: float = 1.0, clip: float | None = None
+) -> bytes:
     """Draw leads one below the other on paper of millimetres, 25 mm/s and 10 mm/mV, 500 Hz.
 
     Args:
         signals: (samples,) in mV of each lead.
         rotation: degrees by which the document turns its page.
         size: how much it is enlarged.
+        clip: mm from the left edge beyond which nothing of the traces is seen, though it is drawn.
     """
     held = BytesIO()
     canvas = Canvas(held, pagesize=(297 * mm * size, 210 * mm * size))
@@ -66,6 +69,10 @@ def traced_pdf(signals: dict[str, np.ndarray], rotation: int = 0, size: float = 
         canvas.setLineWidth(width)
         canvas.setStrokeColorRGB(1, 0.6, 0.6)
         canvas.grid(range(10, 281, step), range(10, 191, step))
+    if clip is not None:
+        panel = canvas.beginPath()
+        panel.rect(0, 0, clip, 210)
+        canvas.clipPath(panel, stroke=0)
     canvas.setStrokeColorRGB(0, 0, 0)
     for row, (lead, signal) in enumerate(signals.items()):
         zero = 170 - row * 25

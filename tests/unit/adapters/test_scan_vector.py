@@ -37,6 +37,12 @@ def test_traces_are_exact_however_the_page_is_turned_and_enlarged(rotation: int,
         assert noise_ratio(signal, -np.interp(at, curve.x, curve.y) / 10) > 50
 
 
+@pytest.mark.parametrize("size", [1.0, 0.71])
+def test_a_trace_ends_where_its_panel_clips_it(size: float) -> None:
+    for curve in drawn(traced_pdf(SIGNALS, size=size, clip=150.02)).curves:
+        assert curve.x[np.isfinite(curve.y)][-1] - curve.x[0] == pytest.approx(150.02 - 20, abs=0.03)
+
+
 def test_words_have_their_places() -> None:
     words = {each.text: each.box for each in drawn(traced_pdf(SIGNALS)).words}
     assert {"I", "II", "V1", "25 mm/s 10 mm/mV"} <= set(words)

@@ -37,7 +37,7 @@ PRINTERS = {
 
 
 def scale_of(printer: Printer) -> Scale:
-    return Scale(printer.speed, printer.gain, printer.chest_gain or printer.gain, "pulse", "pulse")
+    return Scale(printer.speed, printer.gain, printer.chest_gain or printer.gain, "pulse", "pulse", "pulse")
 
 
 def placed(printer: Printer, words: tuple[Word, ...] | None = None) -> tuple[Strip, ...]:
@@ -189,6 +189,40 @@ def test_panels_apart_are_of_successive_times() -> None:
     strips = place(apart, words, scale_of(printer), sheet())
     assert {round(strip.begins, 1) for strip in strips} == {0.0, 5.0}
     assert worst_difference(strips, printer) < 0.1
+
+
+def test_grain_below_panels_is_no_rhythm_strip() -> None:
+    printer = Printer(rhythms=())
+    curves = [apart(curve, printer, 6.0) for curve in printer.curves()]
+    x = curves[0].x
+    grain = Curve(x, 140.0 + np.random.default_rng(1).normal(0, 0.4, len(x)).cumsum() / 20, curves[0].surety)
+    words = tuple(
+        dataclasses.replace(w, box=(w.box[0] + by, w.box[1], w.box[2] + by, w.box[3]))
+        for w in printer.words()
+        for by in [6.0 * round((w.box[0] - printer.begin) // printer.width)]
+    )
+    strips = place((*curves, grain), words, scale_of(printer), sheet())
+    assert {round(strip.begins, 1) for strip in strips} == {0.0, 2.5, 5.0, 7.5}
+    assert worst_difference(strips, printer) < 0.1
+
+
+def apart(curve: Curve, printer: Printer, gap: float) -> Curve:
+    """A row whose columns stand apart."""
+    count = len(printer.columns)
+    x = np.arange(curve.x[0], curve.x[-1] + count * gap, 0.2)
+    panel = np.clip((x - printer.begin) // (printer.width + gap), 0, count - 1)
+    within = x - printer.begin - panel * (printer.width + gap)
+    y = np.interp(x - panel * gap, curve.x, curve.y)
+    y[(within >= printer.width) & (panel < count - 1)] = np.nan
+    return Curve(x, y, np.ones(len(x), np.float32))
+
+
+@pytest.mark.parametrize("name", ["3x4", "3x4+1", "3x4+1, pulse at the end"])
+def test_boundaries_are_where_leads_change_and_not_where_they_beat(name: str) -> None:
+    printer = PRINTERS[name]
+    for number, column in enumerate(printer.columns):
+        begins = [strip.curve.x[0] for strip in placed(printer)[:12] if strip.lead in column]
+        assert begins == pytest.approx([printer.begin + number * printer.width] * 3, abs=0.5)
 
 
 def test_laws_alone_do_not_make_it_cabrera() -> None:

@@ -56,6 +56,13 @@ def test_chest_leads_have_the_gain_that_print_gives_them() -> None:
     assert (scale.mm_per_mv, scale.chest_mm_per_mv, scale.gain_from) == (10, 5, "print")
 
 
+def test_pulses_of_rows_that_chest_leads_share_do_not_tell_their_gain() -> None:
+    assert measured(Printer(chest_gain=5)).chest_from == "assumed"
+    assert measured(Printer(chest_gain=5, pulse="end")).chest_from == "assumed"
+    assert measured(Printer(), "25mm/s 10mm/mV").chest_from == "print"
+    assert measured(Printer(columns=(LEADS,), rhythms=(), seconds=10, spacing=14)).chest_from == "pulse"
+
+
 def test_chest_leads_below_have_the_gain_of_their_pulses() -> None:
     printer = Printer(columns=(LEADS,), rhythms=(), seconds=10, chest_gain=5, spacing=14)
     scale = measured(printer)

@@ -9,8 +9,8 @@ from benchmarks.ludb import LUDB, load
 from ecg.canonical import canonicalise
 from ecg.leads import LEADS
 from ecg.measure.measures import measure
-from ecg.measurement import ABSENCES, DEGREE, GLOBAL_UNITS, LEAD_UNITS, RATIO, Measurements
-from ecg.recording import Filters, Provenance, Recording, Waveform
+from ecg.measurement import ABSENCES, DEGREE, GLOBAL_UNITS, LEAD_UNITS, MILLIVOLT, RATIO, Measurements
+from ecg.recording import Filters, PageEvidence, Provenance, Recording, Waveform
 from tests.golden.hearts import FS, Heart, recording, signal
 
 
@@ -96,6 +96,14 @@ def test_a_page_whose_scale_was_assumed_gives_no_millivolt_and_no_millisecond() 
     found = measured(replace(of, provenance=replace(of.provenance, digitised=True, scale_assumed=True)))
     assert {each.unit for each in found.measured} == {DEGREE, RATIO}
     assert {each.absent for each in found.values if each.unit not in {DEGREE, RATIO}} == {"scale-assumed"}
+
+
+def test_leads_of_a_page_whose_gain_was_assumed_give_no_millivolt() -> None:
+    of, page = recording(Heart()), PageEvidence(b"", None, 1.0, 1.0, (), "3x4", "", gain_assumed=LEADS[6:])
+    found = measured(replace(of, provenance=replace(of.provenance, digitised=True, page=page)))
+    amplitudes = [each for each in found.values if each.code == "r-amplitude"]
+    assert [each.lead for each in amplitudes if each.absent == "scale-assumed"] == list(LEADS[6:])
+    assert {each.unit for each in found.values if each.absent == "scale-assumed"} == {MILLIVOLT}
 
 
 @pytest.mark.parametrize("level", [0.0, 1.5])
