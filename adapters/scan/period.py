@@ -24,6 +24,10 @@ _AS_WELL: Final = 0.8
 _OBLONG: Final = 0.13  # logarithm of how oblong squares become by slant and stretching
 # Another count that shows nearly as well, and is no part of the best one, leaves it open.
 _NEARLY: Final = 0.85
+# Fewer parts than there are millimetres to a heavy square are harmonics of one set of lines, of which the lowest is
+# not the weakest: where it has less than this share of the one that was followed, what shows may be beats or rows.
+_HARMONICS: Final = 5
+_WEAKEST: Final = 0.5
 # Of a clean drawing, whose surroundings are nothing: what is below this share of the line followed is nothing too.
 _LEAST_SHARE: Final = 0.01
 
@@ -82,7 +86,7 @@ def read_period(plane: Plane, response: NDArray[np.float32], scale: float, px_pe
     shown = _shown_parts(spectra, float(np.hypot(*slopes[:, 0]) / np.hypot(*slopes[:, 1])))
     line = max(float(np.exp(min(_shown(each, 1.0) for each in spectra))), max(shown.values()))
     scores: dict[tuple[float, float], float] = {}
-    for parts in _possible(shown):
+    for parts in _possible(shown, spectra):
         area = float(np.sqrt(np.prod(np.ptp(plane.bounds, axis=0) / parts)))
         squares_per_px = float(np.sqrt(abs(np.linalg.det(slopes)) / np.prod(parts)))
         for square in _SQUARES:
@@ -131,7 +135,7 @@ def _shown_parts(spectra: list["_Spectrum"], ratio: float) -> dict[tuple[int, in
     }
 
 
-def _possible(shown: dict[tuple[int, int], float]) -> list[tuple[int, int]]:
+def _possible(shown: dict[tuple[int, int], float], spectra: list["_Spectrum"]) -> list[tuple[int, int]]:
     """How many of the periods that were followed may make a true one: what shows best, and what leaves that open."""
     best = max(shown, key=lambda each: shown[each])
     if shown[best] < _HINTED:
@@ -139,7 +143,16 @@ def _possible(shown: dict[tuple[int, int], float]) -> list[tuple[int, int]]:
     if shown[best] < _SHOWN:
         return [(1, 1), best]
     true = max(each for each in shown if _holds(each, best) and shown[each] >= max(_SHOWN, _AS_WELL * shown[best]))
-    return [true, *(each for each in shown if not _holds(true, each) and shown[each] >= _NEARLY * shown[true])]
+    others = [each for each in shown if not _holds(true, each) and shown[each] >= _NEARLY * shown[true]]
+    return [true, *others, *([(1, 1)] if _is_weak(spectra, true) else [])]
+
+
+def _is_weak(spectra: list["_Spectrum"], parts: tuple[int, int]) -> bool:
+    """Whether the lines of so few parts are weaker, both ways, than a grid's would be."""
+    lowest = [
+        _line(each, 1 / count) / _line(each, 1.0) for each, count in zip(spectra, parts, strict=True) if count > 1
+    ]
+    return max(parts) < _HARMONICS and max(lowest) < _WEAKEST
 
 
 def _holds(finer: tuple[int, int], coarser: tuple[int, int]) -> bool:
@@ -171,7 +184,7 @@ def _shown(spectrum: _Spectrum, frequency: float) -> float:
     """Logarithm of how far the line of a frequency stands above its surroundings."""
     at = round(frequency * spectrum.bins)
     near = 2 * spectrum.wide + round(0.06 * spectrum.bins)
-    line = spectrum.amplitude[at - spectrum.wide : at + spectrum.wide + 1].max()
+    line = _line(spectrum, frequency)
     beside = np.concatenate(
         [
             spectrum.amplitude[max(0, at - near) : at - 2 * spectrum.wide],
@@ -180,6 +193,12 @@ def _shown(spectrum: _Spectrum, frequency: float) -> float:
     )
     floor = _LEAST_SHARE * spectrum.amplitude[round(spectrum.bins)]
     return float(np.log(line / (np.median(beside) + floor + 1e-9) + 1e-9))
+
+
+def _line(spectrum: _Spectrum, frequency: float) -> float:
+    """Amplitude of the line of a frequency."""
+    at = round(frequency * spectrum.bins)
+    return float(spectrum.amplitude[at - spectrum.wide : at + spectrum.wide + 1].max())
 
 
 def _shown_together(spectra: list[_Spectrum], parts: tuple[int, int]) -> float:

@@ -29,6 +29,17 @@ def test_a_millimetre_of_a_scan_is_one_on_its_sheet(paper: Paper) -> None:
     assert sheet.grid > 0.9
 
 
+@pytest.mark.parametrize(
+    ("px_per_mm", "size"), [(4.7, (297, 210)), (3.0, (200, 120)), (11.3, (130, 90)), (5.0, (260, 160))]
+)
+def test_lines_of_5_mm_alone_give_their_millimetres_or_none(px_per_mm: float, size: tuple[int, int]) -> None:
+    paper = Paper(px_per_mm, size, fine=None)
+    grid = find_grid(Picture(paper.drawn()))
+    if grid is not None:
+        steps = stretch(Sheet(paper.drawn(), 1.0, grid.to_mm, 1.0), IDENTITY, px_per_mm, (20, 20, 100, 70))
+        assert steps == pytest.approx(np.broadcast_to(np.eye(2), steps.shape), abs=0.02)
+
+
 @pytest.mark.parametrize("degrees", [-7, 3, 20])
 def test_a_crooked_scan_is_laid_straight(degrees: float) -> None:
     page = RED.drawn()
