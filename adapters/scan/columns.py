@@ -44,7 +44,7 @@ def columns(rows: Sequence[Row], fit: Fit, sheet: Sheet) -> tuple[Column, ...]:
     """Return the columns of a sheet from left to right, their times one after the other; one for a single strip."""
     traced, strips = rows[: fit.plan.rows] or rows, rows[fit.plan.rows :] if fit.plan.rows else ()
     first, inner, end = _edges(rows, fit, lambda x: evidence(traced, strips, sheet, x))
-    blanks = [_blank(traced, edge) for edge in inner]
+    blanks = [gap_around(traced, edge) for edge in inner]
     if _time_runs_on(strips, traced, sum(right - left for left, right in blanks)):
         blanks = [(edge, edge) for edge in inner]
     lefts = [first, *(right for _, right in blanks)]
@@ -134,11 +134,15 @@ def _time_runs_on(strips: Sequence[Row], traced: Sequence[Row], blank: float) ->
     return earlier < blank / 2
 
 
-def _blank(rows: Sequence[Row], edge: float) -> tuple[float, float]:
+def gap_around(rows: Sequence[Row], edge: float) -> tuple[float, float]:
     """Return where the gap around a boundary begins and ends: the boundary itself twice, where panels do not part."""
     x = np.arange(edge - 4 * _GAP, edge + 4 * _GAP, _FINE)
     seen = np.mean([np.isfinite(row.at(x)) for row in rows], axis=0) >= 0.5
-    before, after = x[seen & (x <= edge)], x[seen & (x >= edge)]
+    blank = x[~seen & (np.abs(x - edge) <= _NEAR)]
+    if not len(blank):
+        return edge, edge
+    middle = blank[np.argmin(np.abs(blank - edge))]
+    before, after = x[seen & (x <= middle)], x[seen & (x >= middle)]
     if not len(before) or not len(after) or after[0] - before[-1] < _GAP:
         return edge, edge
     return float(before[-1]), float(after[0])

@@ -70,7 +70,7 @@ def at(number: int, gain: int, speed: float, chest: float = 1.0, **options: obje
 
 @pytest.fixture(scope="module")
 def scaled(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Pages of other gains and speeds, then three with chest leads half as high: told, told by pulses alone, not."""
+    """Pages of other gains and speeds, then two with chest leads half as high: one says so, one has pulses alone."""
     out = tmp_path_factory.mktemp("scaled")
     usual = [at(number, *scale) for number, scale in enumerate(SCALES)]
     style = {"calibration": True, "line_width": 0.25}

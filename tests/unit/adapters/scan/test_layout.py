@@ -5,9 +5,11 @@ import dataclasses
 import numpy as np
 import pytest
 
+from adapters.scan.columns import gap_around
 from adapters.scan.layout import place
 from adapters.scan.nouns import Curve, Scale, Strip, Word
 from adapters.scan.plans import plans
+from adapters.scan.rows import rows_of
 from ecg.errors import UnreadablePage
 from ecg.leads import LEADS
 from tests.unit.adapters.scan.drawn import COLUMNS_3X4, Printer, leads_at, sheet
@@ -204,6 +206,15 @@ def test_grain_below_panels_is_no_rhythm_strip() -> None:
     strips = place((*curves, grain), words, scale_of(printer), sheet())
     assert {round(strip.begins, 1) for strip in strips} == {0.0, 2.5, 5.0, 7.5}
     assert worst_difference(strips, printer) < 0.1
+
+
+@pytest.mark.parametrize("off", [-0.3, 0.0, 0.3])
+def test_a_boundary_beside_its_gap_is_in_it(off: float) -> None:
+    printer = Printer(rhythms=())
+    rows = rows_of(apart(curve, printer, 6.0) for curve in printer.curves())
+    ends = printer.begin + printer.width, printer.begin + printer.width + 6.0
+    for edge in (ends[0] - off, ends[1] + off):
+        assert gap_around(rows, edge) == pytest.approx(ends, abs=0.4)
 
 
 def apart(curve: Curve, printer: Printer, gap: float) -> Curve:
