@@ -19,7 +19,7 @@ FINE: Final = 8.0  # px per mm below which a pen is narrower than two pixels, an
 def follow(sheet: Sheet) -> tuple[Curve, ...]:
     """Return one curve for each row of traces on a sheet, from top to bottom; none where there is none."""
     dark, px_per_mm = darkness(sheet)
-    return trace(find_runs(dark), px_per_mm)
+    return trace(find_runs(dark, px_per_mm), px_per_mm)
 
 
 def darkness(sheet: Sheet) -> tuple[NDArray[np.float32], float]:

@@ -70,8 +70,9 @@ def _px_per_mm(grid: Grid) -> float:
 
 
 def _sheet_px_per_mm(fine: float) -> float:
-    """Return the pixels per mm of the sheet of a picture that has so many."""
-    return _FINEST_SHEET if fine > _NEARLY * _FINEST_SHEET else max(fine, _COARSEST_SHEET)
+    """Return the pixels per mm of the sheet of a picture that has so many: a square of 5 mm is a whole number."""
+    size = _FINEST_SHEET if fine > _NEARLY * _FINEST_SHEET else max(fine, _COARSEST_SHEET)
+    return round(5 * size) / 5
 
 
 def _extent(grid: Grid, picture: Picture) -> tuple[float, float, float, float]:

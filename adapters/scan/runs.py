@@ -9,6 +9,8 @@ from numpy.typing import NDArray
 
 EDGE: Final = 0.25  # share of the core's darkness at which ink begins: fine traces, and blurred ones, stay below 1
 CRACK: Final = 3  # pixels up to which a gap in a column, less 1, is a fault of the print, not paper between two strokes
+PALE: Final = 0.25  # likewise of upright strokes: a pen that moves fast leaves them narrower than a pixel
+UPRIGHT_MM: Final = 1.5  # as high as this is a stroke at least
 STRONG: Final = 0.5  # a piece of ink is nothing but dirt or grid unless it gets as dark as this somewhere
 
 
@@ -41,9 +43,11 @@ class Runs:
         return np.repeat(np.arange(self.columns), np.diff(self.first))
 
 
-def find_runs(dark: NDArray[np.float32]) -> Runs:
+def find_runs(dark: NDArray[np.float32], px_per_mm: float) -> Runs:
     """Return the runs of ink in a page of darkness (height, width), where a trace's core is 1."""
-    mask = (dark >= EDGE).astype(np.uint8)
+    upright = np.ones((max(CRACK, round(UPRIGHT_MM * px_per_mm)), 1), np.uint8)
+    strokes = cv2.morphologyEx((dark >= PALE).astype(np.uint8), cv2.MORPH_OPEN, upright)
+    mask = (dark >= EDGE).astype(np.uint8) | strokes
     mask = np.asarray(cv2.morphologyEx(mask, cv2.MORPH_CLOSE, np.ones((CRACK, 1), np.uint8)), dtype=np.uint8)
     mask[[0, -1]] = 0
     _, labels, boxes, _ = cv2.connectedComponentsWithStats(mask, connectivity=8, ltype=cv2.CV_32S)

@@ -18,6 +18,7 @@ USUAL_GAIN: Final = 10.0
 _TOLERANCE: Final = 0.1  # share by which a pulse's height may stray from a gain's; gains lie a factor 2 apart
 _SLACK: Final = 0.4  # mm by which it may stray at small gains: a line's thickness
 _STACKED: Final = 12  # rows of which each shows one lead, from V1 on those of the chest
+_WAVE: Final = 4.0  # mm; a flank no higher may be any wave's
 # Lengths in mm of a pulse of 0.13 to 0.22 s at 25 mm/s, and of 0.19 to 0.22 s at 50. In between, it may be either.
 _AT_25: Final = (2.8, 5.8)
 _AT_50: Final = (9.2, 11.2)
@@ -73,8 +74,8 @@ def _pulsed(pulses: Sequence[Pulse], rows: int) -> tuple[float, float] | None:
         return _halves(whole, rows)
     if whole:
         return whole[0], whole[0]
-    # One flank alone may be a QRS complex; several of one height are not.
-    flanks = Counter(gain for pulse in pulses if (gain := _nearest(pulse.height)) is not None)
+    # One flank alone may be a QRS complex; several of one height are not. Low ones are no pulses, but waves.
+    flanks = Counter(gain for pulse in pulses if (gain := _nearest(pulse.height)) is not None and pulse.height > _WAVE)
     gain, times = flanks.most_common(1)[0] if flanks else (0.0, 0)
     return (gain, gain) if times >= 2 and len(flanks) == 1 else None
 
