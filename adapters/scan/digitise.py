@@ -7,6 +7,7 @@ import numpy as np
 
 from adapters.scan.follow import follow
 from adapters.scan.layout import place
+from adapters.scan.missed import without_missed
 from adapters.scan.nouns import Curve, Digitised, Drawn, Picture, Word
 from adapters.scan.proof import Found, proof
 from adapters.scan.rectify import rectify
@@ -28,6 +29,8 @@ def digitise(page: Picture | Drawn) -> Digitised:
     drawn = page if isinstance(page, Drawn) else _drawn(page)
     scale = measure_scale(drawn.curves, drawn.words, drawn.sheet)
     strips = place(drawn.curves, drawn.words, scale, drawn.sheet)
+    if isinstance(page, Picture):
+        strips = without_missed(strips, drawn.curves, drawn.words, drawn.sheet)
     if not strips:
         raise UnreadablePage("no-trace")
     signal, leads = sampled(strips, scale)

@@ -9,12 +9,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from adapters.scan.nouns import Sheet
-from adapters.scan.squares import grid_of
+from adapters.scan.squares import SQUARE_MM, grid_of
 
 PAPER_MM: Final = 8.0  # paper's shade is a median this wide: wider than print, narrower than a fold's shadow
 BLOCK_MM: Final = 30.0  # a grid line's shade is a median this long: over six large squares, and most of a photo's warp
-LINES: Final = 0.01  # of a page that its grid's darkest lines cover at least
-LINED: Final = 0.5  # of a block's length that a line of the grid covers at least
+SLACK_MM: Final = 0.3  # by which bent paper carries a line away from where the next square has it
 CORE: Final = (
     99.5  # percentile of darkness that is surely a trace's core: four rows of traces cover about 1 % of a page
 )
@@ -75,12 +74,19 @@ def _without_grid(reflected: Colours, px_per_mm: float) -> Colours:
 
 def _ruled(reflected: Colours, px_per_mm: float) -> Colours:
     """Return the shade of the grid's lines, also where bent paper carries its squares out of place."""
-    upright = _lines(reflected, px_per_mm, axis=0)
-    # A trace without a wave is straight too, and so are tall R waves: nothing is taken for darker than most lines.
-    darkest = np.quantile(upright[:, ::3].reshape(-1, 3), LINES, axis=0).astype(np.uint8)
-    upright, across = np.maximum(upright, darkest), np.maximum(_lines(reflected, px_per_mm, axis=1), darkest)
+    upright = _recurring(_lines(reflected, px_per_mm, axis=0), px_per_mm)
+    # A trace without a wave is straight too, but upright lines never are traces: none across is taken for darker.
+    darkest = np.quantile(upright[:, ::3].reshape(-1, 3), 0.01, axis=0).astype(np.uint8)
+    across = np.maximum(_lines(reflected, px_per_mm, axis=1), darkest)
     size = reflected.shape[1::-1]
     return np.asarray(cv2.min(cv2.resize(upright, size), cv2.resize(across, size)), np.uint8)
+
+
+def _recurring(upright: Colours, px_per_mm: float) -> Colours:
+    """Return the shade of upright lines that a square before or after has too: strokes of R waves have none there."""
+    side, reach = round(SQUARE_MM * px_per_mm), round(SLACK_MM * px_per_mm)
+    near = np.pad(cv2.erode(upright, np.ones((1, 2 * reach + 1), np.uint8)), ((0, 0), (side, side), (0, 0)), "edge")
+    return np.maximum(upright, np.minimum(near[:, : -2 * side], near[:, 2 * side :]))
 
 
 def _lines(reflected: Colours, px_per_mm: float, axis: int) -> Colours:
@@ -89,7 +95,7 @@ def _lines(reflected: Colours, px_per_mm: float, axis: int) -> Colours:
     edges = np.linspace(0, length, max(1, round(length / (BLOCK_MM * px_per_mm))) + 1).astype(int)
     step = max(1, round(px_per_mm / 3))  # neighbours say the same: three in a millimetre do
     across = reflected if axis == 0 else reflected.swapaxes(0, 1)
-    parts = [np.partition(across[a:b:step], at := int((b - a) / step * LINED), axis=0)[at] for a, b in pairwise(edges)]
+    parts = [np.partition(across[a:b:step], at := (b - a) // step // 2, axis=0)[at] for a, b in pairwise(edges)]
     return np.ascontiguousarray(np.stack(parts, axis=axis))
 
 

@@ -9,8 +9,12 @@ from numpy.typing import NDArray
 
 EDGE: Final = 0.25  # share of the core's darkness at which ink begins: fine traces, and blurred ones, stay below 1
 CRACK: Final = 3  # pixels up to which a gap in a column, less 1, is a fault of the print, not paper between two strokes
-PALE: Final = 0.25  # likewise of upright strokes: a pen that moves fast leaves them narrower than a pixel
-UPRIGHT_MM: Final = 1.5  # as high as this is a stroke at least
+# Upright strokes may be paler: a pen that moves fast leaves them narrower than a pixel. By so much, and so many times
+# what is left of the grid, they are darker than paper; a sheet's few strokes leave the percentile to the grid.
+PALE: Final = 0.1
+ABOVE_GRID: Final = 4.0
+GRID: Final = 97.0
+UPRIGHT_MM: Final = 1.5  # no stroke is lower
 STRONG: Final = 0.5  # a piece of ink is nothing but dirt or grid unless it gets as dark as this somewhere
 
 
@@ -45,9 +49,7 @@ class Runs:
 
 def find_runs(dark: NDArray[np.float32], px_per_mm: float) -> Runs:
     """Return the runs of ink in a page of darkness (height, width), where a trace's core is 1."""
-    upright = np.ones((max(CRACK, round(UPRIGHT_MM * px_per_mm)), 1), np.uint8)
-    strokes = cv2.morphologyEx((dark >= PALE).astype(np.uint8), cv2.MORPH_OPEN, upright)
-    mask = (dark >= EDGE).astype(np.uint8) | strokes
+    mask = (dark >= EDGE).astype(np.uint8) | strokes(dark, px_per_mm)
     mask = np.asarray(cv2.morphologyEx(mask, cv2.MORPH_CLOSE, np.ones((CRACK, 1), np.uint8)), dtype=np.uint8)
     mask[[0, -1]] = 0
     _, labels, boxes, _ = cv2.connectedComponentsWithStats(mask, connectivity=8, ltype=cv2.CV_32S)
@@ -67,6 +69,14 @@ def find_runs(dark: NDArray[np.float32], px_per_mm: float) -> Runs:
         width=boxes[:, cv2.CC_STAT_WIDTH].astype(np.float64),
         height=boxes[:, cv2.CC_STAT_HEIGHT].astype(np.float64),
     )
+
+
+def strokes(dark: NDArray[np.float32], px_per_mm: float) -> NDArray[np.uint8]:
+    """Return where upright strokes are, those among them that are paler than other ink: 1 there, 0 elsewhere."""
+    upright = np.ones((max(CRACK, round(UPRIGHT_MM * px_per_mm)), 1), np.uint8)
+    lasting = cv2.morphologyEx(dark, cv2.MORPH_OPEN, upright)
+    left = float(np.percentile(lasting[::CRACK, ::CRACK], GRID))
+    return np.asarray(lasting >= min(PALE + ABOVE_GRID * left, EDGE), np.uint8)
 
 
 def _beyond(outside: NDArray[np.float32], inside: NDArray[np.float32]) -> NDArray[np.float64]:

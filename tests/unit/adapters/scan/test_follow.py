@@ -52,6 +52,26 @@ def test_each_row_is_followed_as_high_as_it_was_drawn(grid: tuple[int, int, int]
         assert abs(np.nanmin(curve.y) - y.min()) < 0.2  # the R waves are as tall, within 0.02 mV
 
 
+def test_steep_strokes_may_be_paler_than_the_rest_of_the_trace() -> None:
+    x = np.arange(5.0, 195.0, 0.05)
+    drawn = 50 - beats(x, 18.0)
+    page = sheet(drawn, x=x)
+    paper = sheet(x=np.zeros(0)).pixels
+    flanks = np.zeros(page.pixels.shape[:2], bool)
+    flanks[int(34 * PX_PER_MM) : int(48 * PX_PER_MM)] = True  # between the R waves' tips and the baseline
+    pale = np.where(flanks[..., None], 0.25 * page.pixels + 0.75 * paper, page.pixels).astype(np.uint8)
+    (curve,) = follow(Sheet(pale, PX_PER_MM, page.homography, page.grid))
+    assert abs(np.nanmin(curve.y) - drawn.min()) < 0.3
+    assert np.isfinite(curve.y[(curve.x > 6) & (curve.x < 194)]).mean() > 0.98
+
+
+def test_tall_strokes_below_each_other_are_no_lines_of_the_grid() -> None:
+    x = np.arange(5.0, 195.0, 0.05)
+    drawn = [30 - beats(x, 20.0), 60 - beats(x, 20.0), 90 - beats(x, 20.0)]
+    for curve, y in zip(follow(sheet(*drawn, x=x)), drawn, strict=True):
+        assert abs(np.nanmin(curve.y) - y.min()) < 0.4  # of 20
+
+
 def test_a_trace_without_waves_is_followed_along_a_line_of_the_grid() -> None:
     x = np.arange(5.0, 195.0, 0.05)
     drawn = np.where(x < 100, 50.06, 50.06 - beats(x))
