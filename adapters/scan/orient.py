@@ -10,7 +10,7 @@ from adapters.scan.nouns import Sheet
 
 _COARSE: Final = 2.0  # px per mm: enough to see rows of traces
 _THICK: Final = 3  # mm: what is dark for longer than this both ways is no stroke of a pen
-_INK: Final = 0.35  # darker than paper by this share, in every channel: ink, where a coloured grid is not
+_INK: Final = 0.25  # darker than paper by this share, in every channel: ink, where a coloured grid is not
 _PLAINLY: Final = 1.2  # times as much as across: pages are seldom turned
 _ROW: Final = 4  # mm: rows differ from one such stretch to the next
 
