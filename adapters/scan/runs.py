@@ -15,6 +15,8 @@ PALE: Final = 0.1
 ABOVE_GRID: Final = 4.0
 GRID: Final = 97.0
 UPRIGHT_MM: Final = 1.5  # no stroke is lower
+FRAME_MM: Final = 40.0  # an upright line as long as this is a frame's, or an edge's: no stroke of a trace
+SHRINK: Final = 8  # pixels of its length that are looked at as one
 STRONG: Final = 0.5  # a piece of ink is nothing but dirt or grid unless it gets as dark as this somewhere
 
 
@@ -51,6 +53,7 @@ def find_runs(dark: NDArray[np.float32], px_per_mm: float) -> Runs:
     """Return the runs of ink in a page of darkness (height, width), where a trace's core is 1."""
     mask = (dark >= EDGE).astype(np.uint8) | strokes(dark, px_per_mm)
     mask = np.asarray(cv2.morphologyEx(mask, cv2.MORPH_CLOSE, np.ones((CRACK, 1), np.uint8)), dtype=np.uint8)
+    mask[_framed(mask, px_per_mm)] = 0
     mask[[0, -1]] = 0
     _, labels, boxes, _ = cv2.connectedComponentsWithStats(mask, connectivity=8, ltype=cv2.CV_32S)
     strong = np.zeros(len(boxes), bool)
@@ -77,6 +80,16 @@ def strokes(dark: NDArray[np.float32], px_per_mm: float) -> NDArray[np.uint8]:
     lasting = cv2.morphologyEx(dark, cv2.MORPH_OPEN, upright)
     left = float(np.percentile(lasting[::CRACK, ::CRACK], GRID))
     return np.asarray(lasting >= min(PALE + ABOVE_GRID * left, EDGE), np.uint8)
+
+
+def _framed(mask: NDArray[np.uint8], px_per_mm: float) -> NDArray[np.bool_]:
+    """Return where upright lines run that are too long for strokes: bool, as large as the mask."""
+    height, width = mask.shape
+    short = cv2.resize(mask * 255, (width, max(1, height // SHRINK)), interpolation=cv2.INTER_AREA)
+    long = np.ones((round(FRAME_MM * px_per_mm / SHRINK), 1), np.uint8)
+    lines = cv2.morphologyEx((short > 127).astype(np.uint8), cv2.MORPH_OPEN, long)
+    beside = cv2.dilate(lines, np.ones((1, 3), np.uint8))
+    return np.asarray(cv2.resize(beside, (width, height), interpolation=cv2.INTER_NEAREST) > 0)
 
 
 def _beyond(outside: NDArray[np.float32], inside: NDArray[np.float32]) -> NDArray[np.float64]:
