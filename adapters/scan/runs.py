@@ -15,6 +15,8 @@ PALE: Final = 0.1
 ABOVE_GRID: Final = 4.0
 GRID: Final = 97.0
 UPRIGHT_MM: Final = 1.5  # no stroke is lower
+SIDE_MM: Final = 0.2  # beside a stroke its edge may be blurred
+RIDGE: Final = 0.35  # share of the darkest beside it from which on a pixel is of a stroke itself
 FRAME_MM: Final = 40.0  # an upright line as long as this is a frame's, or an edge's: no stroke of a trace
 SHRINK: Final = 8  # pixels of its length that are looked at as one
 STRONG: Final = 0.5  # a piece of ink is nothing but dirt or grid unless it gets as dark as this somewhere
@@ -51,7 +53,10 @@ class Runs:
 
 def find_runs(dark: NDArray[np.float32], px_per_mm: float) -> Runs:
     """Return the runs of ink in a page of darkness (height, width), where a trace's core is 1."""
-    mask = (dark >= EDGE).astype(np.uint8) | strokes(dark, px_per_mm)
+    mask = (dark >= EDGE).astype(np.uint8)
+    # What is much paler than ink beside it is that ink's blurred side, which would widen it.
+    beside = cv2.dilate(dark, np.ones((1, 2 * round(SIDE_MM * px_per_mm) + 1), np.uint8))
+    mask |= strokes(dark, px_per_mm) & (dark >= RIDGE * beside)
     mask = np.asarray(cv2.morphologyEx(mask, cv2.MORPH_CLOSE, np.ones((CRACK, 1), np.uint8)), dtype=np.uint8)
     mask[_framed(mask, px_per_mm)] = 0
     mask[[0, -1]] = 0
