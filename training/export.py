@@ -31,8 +31,12 @@ CITATION: Final = (
     "Goldberger et al., PhysioBank, PhysioToolkit, and PhysioNet, Circulation 101, e215 (2000)",
 )
 COMMAND: Final = "python -m training evaluate --corpus DIR --fold {fold}"
+# What the figures of an arm for any leads are of, as `evaluate --show` names it, and in words.
+SHOWN: Final = {
+    "image": ("3x4", "of what a page of 3x4 with a strip of lead II shows, not digitised from one"),
+    "subset": ("II", "of lead II alone"),
+}
 # A page shows most leads for a quarter of the time, less a label's width.
-SHOWN: Final = "3x4"  # what the figures of a model for pages are of
 PAGES: Final = {"least_known": 0.2, "fewest": 8, "digital": False, "digitised": True}
 
 
@@ -44,14 +48,12 @@ def export(run: Path, corpus: Corpus, directory: Path) -> tuple[Path, list[Row]]
     """
     path = write_model(run, corpus, directory)
     fold = open_run(run).recipe.calibration_fold
-    of_page = open_run(run).recipe.arm == "image"
-    rows = evaluate(load(path), corpus, fold, SHOWN if of_page else "")
+    show, words = SHOWN.get(open_run(run).recipe.arm, ("", ""))
+    rows = evaluate(load(path), corpus, fold, show)
     kept = ("label", "fold", "n", "positives", "auc", "auc_low", "auc_high", "note")
     figures = [{key: getattr(row, key) for key in kept} for row in rows]
-    for each in figures if of_page else []:
-        each["note"] = (
-            f"{each['note']}; of what a page of {SHOWN} with a strip of lead II shows, not digitised from one"
-        )
+    for each in figures if words else []:
+        each["note"] = f"{each['note']}; {words}"
     return _write({**json.loads(path.read_text(encoding="utf-8")), "figures": figures}, path), rows
 
 
@@ -122,7 +124,7 @@ def _card(runs: Sequence[Run], assembly: Assembly, members: list[dict[str, Any]]
         },
         "figures": [],
         "figures_command": COMMAND.format(fold=recipe.calibration_fold)
-        + (f" --show {SHOWN}" if recipe.arm == "image" else ""),
+        + (f" --show {SHOWN[recipe.arm][0]}" if recipe.arm in SHOWN else ""),
         "recipe": recipe.as_dict() if len(runs) == 1 else {"members": [run.recipe.as_dict() for run in runs]},
     }
 
