@@ -87,11 +87,18 @@ def _edges(rows: Sequence[Row], fit: Fit, speaks: Callable[[Floats], Floats]) ->
 
 def _together(rows: Sequence[Row], fit: Fit) -> float | None:
     """Return where rows begin, if most of them surely begin together, and where labels let them; else None."""
-    begins = np.array([row.begin for row in rows if row.parted])
     low, high = _expected(fit)[1]
+    begins = np.array([_begin(row, low, high) for row in rows if row.parted])
     if not len(begins) or not low <= (begin := float(np.median(begins))) <= high:
         return None
     return begin if (np.abs(begins - begin) <= _TOGETHER).sum() >= _MOST_ROWS * len(rows) else None
+
+
+def _begin(row: Row, low: float, high: float) -> float:
+    """Return where a row begins, or goes on after a gap where labels let it: a pulse that was missed is before it."""
+    x, seen = row.curve.x - row.lean, np.isfinite(row.curve.y)
+    again = x[1:][seen[1:] & ~seen[:-1] & (x[1:] >= low) & (x[1:] <= high)]
+    return float(again[0]) if row.begin < low and len(again) else row.begin
 
 
 def _expected(fit: Fit) -> tuple[float, tuple[float, float]]:
