@@ -214,6 +214,11 @@ class Settings(BaseSettings):
     )
     traces_ratio: float = Field(default=1, ge=0, le=1, description="Share of ECGs that are traced.")
     weights: Path | None = Field(default=None, description="Directory of model cards; empty: those of the release.")
+    arms: tuple[str, ...] = Field(
+        default=(),
+        description="Arms that may read, by their cards' names, as JSON; empty: all. "
+        '["12-lead-fast", "image", "subset"] leaves the 12-lead ECGs to the fast one.',
+    )
     models_digest: str = Field(
         default="",
         pattern="^([0-9a-f]{64})?$",
@@ -249,7 +254,9 @@ class Settings(BaseSettings):
         f"{RATE_OFF_LOOPBACK} elsewhere.",
     )
 
-    @field_validator("patient_systems", "destination", "hosts", "dicom_callers", "roles", "prevalence", mode="before")
+    @field_validator(
+        "patient_systems", "destination", "arms", "hosts", "dicom_callers", "roles", "prevalence", mode="before"
+    )
     @classmethod
     def _decoded(cls, value: Any) -> Any:
         try:

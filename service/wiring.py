@@ -66,9 +66,15 @@ def check_models(settings: Settings) -> None:
 
 
 def _cards(settings: Settings) -> list[Path]:
-    from models.card import WEIGHTS
+    """Return the cards of the arms that may read."""
+    from models.card import WEIGHTS, read_card
 
-    return sorted((settings.weights or WEIGHTS).glob("*.json"))
+    arm_of = {path: read_card(path).card.arm for path in sorted((settings.weights or WEIGHTS).glob("*.json"))}
+    if missing := set(settings.arms) - set(arm_of.values()):
+        raise ModelRefused(
+            f"TWELVELEAD_ARMS names {', '.join(sorted(missing))}; there is {', '.join(arm_of.values())}."
+        )
+    return [path for path, arm in arm_of.items() if not settings.arms or arm in settings.arms]
 
 
 def build_router(settings: Settings) -> "CardRouter":
