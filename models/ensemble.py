@@ -34,11 +34,11 @@ class Member:
         Args:
             signal: (batch, 12, 5000) in mV.
             mask: bool, of the same shape.
-            shifts: by how much the prepared recording is moved, one after the other; 0 fills in, as in training.
+            shifts: by how much the prepared recording is moved, all at once; 0 fills in, as in training.
         """
         prepared, fs = self.prepare(signal, mask), self.prepare.preparation.fs
-        parts = [cast(Tensor, self.network(moved(prepared, round(seconds * fs)))) for seconds in shifts]
-        return torch.stack(parts).mean(dim=0)
+        parts = torch.cat([moved(prepared, round(seconds * fs)) for seconds in shifts])
+        return cast(Tensor, self.network(parts)).reshape(len(shifts), len(signal), -1).mean(dim=0)
 
 
 @dataclass(frozen=True, eq=False)

@@ -20,9 +20,10 @@ def test_a_response_is_the_sum_of_its_states_sampled_in_time() -> None:
         assert torch.allclose(torch.cat([later[:, at], sooner[:, at]]), by_hand, atol=1e-5)
 
 
-def test_a_layer_convolves_with_its_responses_both_ways() -> None:
+@pytest.mark.parametrize("training", [True, False], ids=["by matrix, in training", "Fourier's way"])
+def test_a_layer_convolves_with_its_responses_both_ways(training: bool) -> None:
     torch.manual_seed(2)
-    layer, length = Layer(width=3, states=4), 11
+    layer, length = Layer(width=3, states=4).train(training), 11
     x = torch.randn(3, 2, length)
     through = layer._through_time(x)
     later, sooner = layer.response(length)
@@ -45,6 +46,21 @@ def test_a_batch_is_its_recordings_one_by_one() -> None:
     network = StateSpace1d(SHAPE).eval()
     x = torch.randn(3, 12, 400)
     assert torch.allclose(network(x), torch.cat([network(one[None]) for one in x]), atol=1e-5)
+
+
+def test_a_network_that_does_not_change_keeps_its_spectra_and_can_still_be_explained() -> None:
+    network = StateSpace1d(SHAPE).eval()
+    x = torch.randn(2, 12, 400)
+    changing = network(x).detach()
+    network.requires_grad_(False)
+    with torch.inference_mode():
+        assert torch.allclose(network(x), changing, atol=1e-5)
+    layers = [each for each in network.layers if isinstance(each, Layer)]
+    kept = [layer.response.kept[100] for layer in layers]
+    x.requires_grad_(True)
+    network(x).sum().backward()
+    assert x.grad is not None and bool((x.grad != 0).any())
+    assert all(layer.response.kept[100] is each for layer, each in zip(layers, kept, strict=True))
 
 
 @pytest.mark.parametrize("wrong", [{"widths": (8, 16, 4)}, {"layers": 0}, {"states": 0}])
