@@ -1,5 +1,6 @@
 """A picture becomes a sheet: its grid straight, its rows across, its millimetres known. Or it is refused."""
 
+from dataclasses import replace
 from typing import Final
 
 import cv2
@@ -8,6 +9,7 @@ import numpy as np
 from adapters.scan.grid import Grid, find_grid
 from adapters.scan.nouns import MM_PER_INCH, Picture, Sheet
 from adapters.scan.orient import laid_across
+from adapters.scan.paper import paper_alone
 from adapters.scan.plane import positions
 from adapters.scan.tiles import Floats
 from ecg.errors import UnreadablePage
@@ -44,7 +46,9 @@ def rectify(picture: Picture) -> Sheet:
     size = _sheet_px_per_mm(fine)
     left, top, right, bottom = _extent(grid, picture)
     to_sheet = np.array([[size, 0, -left * size], [0, size, -top * size], [0, 0, 1]]) @ grid.to_mm
-    return laid_across(_warped(picture, to_sheet, size, (right - left, bottom - top), grid.surety))
+    sheet = _warped(picture, to_sheet, size, (right - left, bottom - top), grid.surety)
+    box = (grid.box[0] - left, grid.box[1] - top, grid.box[2] - left, grid.box[3] - top)
+    return laid_across(replace(sheet, pixels=paper_alone(sheet.pixels, size, box)))
 
 
 def _by_dpi(picture: Picture) -> Sheet:
