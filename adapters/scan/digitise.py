@@ -13,6 +13,7 @@ from adapters.scan.proof import Found, proof
 from adapters.scan.rectify import rectify
 from adapters.scan.sampled import FS, sampled
 from adapters.scan.scale import measure_scale
+from adapters.scan.seams import without_seams
 from adapters.scan.words import read_upright
 from ecg.errors import UnreadablePage
 from ecg.recording import MIN_SECONDS
@@ -30,7 +31,7 @@ def digitise(page: Picture | Drawn) -> Digitised:
     scale = measure_scale(drawn.curves, drawn.words, drawn.sheet)
     strips = place(drawn.curves, drawn.words, scale, drawn.sheet)
     if isinstance(page, Picture):
-        strips = without_missed(strips, drawn.curves, drawn.words, drawn.sheet)
+        strips = without_seams(without_missed(strips, drawn.curves, drawn.words, drawn.sheet))
     if not strips:
         raise UnreadablePage("no-trace")
     signal, leads = sampled(strips, scale)

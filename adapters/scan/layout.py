@@ -5,12 +5,12 @@ from dataclasses import dataclass, replace
 from typing import Final
 
 import numpy as np
-from numpy.typing import NDArray
 
 from adapters.scan.agreement import likeness, piece_grid
 from adapters.scan.columns import Column, columns
 from adapters.scan.fit import Fit, fits
 from adapters.scan.labels import ROMANS
+from adapters.scan.lettering import Box, bare, label_boxes, without_letters
 from adapters.scan.nouns import Curve, Scale, Sheet, Strip, Word
 from adapters.scan.places import Label, labels_of
 from adapters.scan.plans import plans
@@ -22,8 +22,6 @@ _SURELY: Final = 4.0  # labels in their places that settle a layout
 _HARDLY: Final = 1.5  # labels that settle it where Einthoven agrees well
 _WELL: Final = 0.25  # residual of leads that agree well
 _BADLY: Final = 0.45  # residual from which a trace was misread, or misnamed; 0.58 is chance
-_LABEL_WIDTHS: Final = (9.0, 5.5)  # mm, of limb leads and of chest leads, where a label was not read
-_INK: Final = 0.4  # mm around a label's box that its ink may reach
 _STRAY: Final = 5  # rows at most that are none
 _LAW: Final = 6.0  # labels that limb leads which break their laws entirely outweigh
 _ALIKE: Final = 0.6  # likeness from which a rhythm strip surely is a lead
@@ -32,8 +30,6 @@ _UNLIKE: Final = 0.0  # likeness below which it surely is not
 _USUAL_RHYTHMS: Final = ("II", "V1", "V5")
 _LONGEST: Final = 10.5  # s; columns that are longer in all cannot follow one another in 10 s, so they are simultaneous
 _LEAST_SECONDS: Final = 2.0
-
-Box = tuple[float, float, float, float]
 
 
 @dataclass(frozen=True, eq=False)
@@ -53,14 +49,14 @@ def place(curves: Sequence[Curve], words: Sequence[Word], scale: Scale, sheet: S
         UnreadablePage: 'layout-unknown' where no layout surely fits, 'leads-disagree' where limb leads break
             Einthoven's law, 'too-short' where there is less than 2 s of a lead.
     """
-    rows, fit = _chosen(rows_of(_bare(curve, words) for curve in curves), words)
+    rows, fit = _chosen(rows_of(bare(curve, words) for curve in curves), words)
     across = columns(rows, fit, sheet)
     seconds = (across[-1].right - across[-1].since) / scale.mm_per_s
     if seconds < _LEAST_SECONDS:
         raise UnreadablePage("too-short")
     if fit.rhythms == 0 and seconds > _LONGEST:
         across = tuple(replace(column, since=column.left) for column in across)
-    labels = [*(label.word.box for label in fit.named.values()), *_unread(fit, rows)]
+    labels = label_boxes(fit, rows, across)
     strips = [_strip(piece, scale, labels) for piece in _pieces(rows, fit, across)]
     return tuple(strip for strip in strips if np.isfinite(strip.curve.y).any())
 
@@ -145,9 +141,8 @@ def _strip(piece: _Piece, scale: Scale, labels: Sequence[Box]) -> Strip:
     left, right = max(piece.column.left, row.begin), min(piece.column.right, row.end)
     places = curve.x - row.lean
     inside = (places >= left) & ((places <= right) if right == row.end else (places < right))
-    x, y = curve.x[inside], curve.y[inside].copy()
-    for box in labels:
-        y[_under(x, y, box)] = np.nan
+    x = curve.x[inside]
+    y = without_letters(x, curve.y[inside].copy(), labels)
     y[curve.surety[inside] <= 0] = np.nan
     zero = baseline(y)
     lead = piece.lead
@@ -156,44 +151,3 @@ def _strip(piece: _Piece, scale: Scale, labels: Sequence[Box]) -> Strip:
     first = float(x[0]) - row.lean if len(x) else left
     begins = max(first - piece.column.since, 0.0) / scale.mm_per_s
     return Strip(lead, begins, Curve(x, y, curve.surety[inside]), zero, "layout" if piece.label is None else "print")
-
-
-def _bare(curve: Curve, words: Sequence[Word]) -> Curve:
-    """Return a curve without what it follows of labels: a trace that touches one may have been followed through it.
-
-    It is led straight across, so that no gap seems to part columns, and is not sure there at all.
-    """
-    hidden = np.zeros(len(curve.x), bool)
-    for label in labels_of(words):
-        if label.sure:
-            hidden |= _under(curve.x, curve.y, label.word.box)
-    kept = np.isfinite(curve.y) & ~hidden
-    if not hidden.any() or not kept.any():
-        return curve
-    y = curve.y.copy()
-    y[hidden] = np.interp(curve.x[hidden], curve.x[kept], curve.y[kept])
-    return Curve(curve.x, y, np.where(hidden, np.float32(0.0), curve.surety).astype(np.float32))
-
-
-def _unread(fit: Fit, rows: Sequence[Row]) -> list[Box]:
-    """Return where labels that were not read must stand: as the others stand to their columns and rows."""
-    if fit.label_left is None:
-        return []
-    tops, bottoms = (
-        float(np.median([label.word.box[edge] - rows[r].base for (_, r), label in fit.named.items()]))
-        for edge in (1, 3)
-    )
-    found = []
-    for c, leads in enumerate(fit.plan.columns):
-        for r, lead in enumerate(leads):
-            if (c, r) not in fit.named:
-                left = fit.label_left + c * fit.width + rows[r].lean
-                found.append((left, rows[r].base + tops, left + _LABEL_WIDTHS[lead[0] == "V"], rows[r].base + bottoms))
-    return found
-
-
-def _under(x: NDArray[np.float64], y: NDArray[np.float64], box: Box) -> NDArray[np.bool_]:
-    """Return where a curve runs within a label's box: its ink may be the label's."""
-    left, top, right, bottom = box
-    beside = (x >= left - _INK) & (x <= right + _INK)
-    return np.asarray(beside & (y >= top - _INK) & (y <= bottom + _INK))

@@ -1,0 +1,34 @@
+"""What stands upright at a strip's ends is no trace."""
+
+import numpy as np
+import pytest
+
+from adapters.scan.nouns import Curve, Strip
+from adapters.scan.seams import without_seams
+
+X = np.arange(10.0, 72.5, 0.05)
+WAVES = 50 - 2.0 * np.sin(X / 4)
+
+
+def strip(y: np.ndarray) -> Strip:
+    return Strip("V4", 7.5, Curve(X, y, np.ones(len(X), np.float32)), 50.0, "print")
+
+
+@pytest.mark.parametrize("at", [X[0] + 0.4, X[-1] - 0.4])
+def test_a_separator_that_touches_the_trace_is_left_out(at: float) -> None:
+    y = np.where(np.abs(X - at) < 0.15, WAVES + 5.0, WAVES)
+    (found,) = without_seams([strip(y)])
+    seen = np.isfinite(found.curve.y)
+    assert np.abs(found.curve.y - WAVES)[seen].max() < 0.2
+    assert seen[np.abs(X - at) > 1.3].all()
+
+
+def test_a_trace_that_only_waves_at_its_ends_is_whole() -> None:
+    (found,) = without_seams([strip(WAVES)])
+    assert np.isfinite(found.curve.y).all()
+
+
+def test_a_beat_away_from_the_ends_is_whole() -> None:
+    y = WAVES - 12 * np.exp(-(((X - 14.0) / 0.4) ** 2))
+    (found,) = without_seams([strip(y)])
+    assert np.isfinite(found.curve.y).all()
