@@ -25,7 +25,8 @@ def find_baselines(runs: Runs, px_per_mm: float) -> NDArray[np.float64]:
     Returns:
         float64 (rows, columns), pixels from the sheet's top edge.
     """
-    level = level_runs(runs, px_per_mm) & (runs.width[runs.piece] >= WIDE_MM * px_per_mm)
+    # A frame near a row would draw the row's baseline to itself.
+    level = level_runs(runs, px_per_mm) & ~runs.ruled & (runs.width[runs.piece] >= WIDE_MM * px_per_mm)
     middle = (runs.top + runs.bottom)[level] / 2
     column = runs.column[level]
     if not len(middle):

@@ -49,9 +49,14 @@ def pulse_of(curve: Curve) -> Pulse | None:
     x, y = curve.x[seen], curve.y[seen]
     for at, near in (("start", x < x[0] + _REACH), ("end", x > x[-1] - _REACH)):
         pulse = _search(x[near], y[near], "start" if at == "start" else "end")
-        if pulse is not None:
+        if pulse is not None and (pulse.whole or _stands_up(pulse, y)):
             return pulse
     return None
+
+
+def _stands_up(pulse: Pulse, y: NDArray[np.float64]) -> bool:
+    """Whether a top that is cut off lies above its row: what lies as low is the trace itself, before an S wave."""
+    return pulse.foot - pulse.height < float(np.median(y)) - pulse.height / 2
 
 
 def _search(x: NDArray[np.float64], y: NDArray[np.float64], at: Literal["start", "end"]) -> Pulse | None:

@@ -18,8 +18,12 @@ UPRIGHT_MM: Final = 1.5  # no stroke is lower
 SIDE_MM: Final = 0.2  # beside a stroke its edge may be blurred
 RIDGE: Final = 0.35  # share of the darkest beside it from which on a pixel is of a stroke itself
 FRAME_MM: Final = 40.0  # an upright line as long as this is a frame's, or an edge's: no stroke of a trace
+RULED_MM: Final = 150.0  # a line across, straight piece by piece, is a frame's: no trace goes on for 3 s without a wave
 SHRINK: Final = 8  # pixels of its length that are looked at as one
+HALF, NEARLY_ALL = 0.5, 0.8  # share of them that is ink; a trace leaves a line across for a beat's width
 STRONG: Final = 0.5  # a piece of ink is nothing but dirt or grid unless it gets as dark as this somewhere
+
+Mask = NDArray[np.uint8]
 
 
 @dataclass(frozen=True, eq=False)
@@ -30,6 +34,7 @@ class Runs:
         first: int (columns + 1,): the runs of column c are first[c] to first[c + 1].
         top, bottom: float64 (runs,), pixels from the sheet's top edge.
         piece: int (runs,), which piece of connected ink a run belongs to.
+        ruled: bool (runs,), whether a line that is ruled across the sheet, as a frame is, runs through its middle.
         width, height: float64 (pieces,), pixels across which each piece extends.
     """
 
@@ -37,6 +42,7 @@ class Runs:
     top: NDArray[np.float64] = field(repr=False)
     bottom: NDArray[np.float64] = field(repr=False)
     piece: NDArray[np.int64] = field(repr=False)
+    ruled: NDArray[np.bool_] = field(repr=False)
     width: NDArray[np.float64] = field(repr=False)
     height: NDArray[np.float64] = field(repr=False)
 
@@ -74,6 +80,7 @@ def find_runs(dark: NDArray[np.float32], px_per_mm: float) -> Runs:
         top=above + 1.5 - _beyond(dark[above, column], dark[above + 1, column]),
         bottom=last + 0.5 + _beyond(dark[last + 1, column], dark[last, column]),
         piece=labels[above + 1, column].astype(np.int64),
+        ruled=_ruled(mask, px_per_mm)[(above + 1 + last) // 2, column] > 0,
         width=boxes[:, cv2.CC_STAT_WIDTH].astype(np.float64),
         height=boxes[:, cv2.CC_STAT_HEIGHT].astype(np.float64),
     )
@@ -87,14 +94,34 @@ def strokes(dark: NDArray[np.float32], px_per_mm: float) -> NDArray[np.uint8]:
     return np.asarray(lasting >= min(PALE + ABOVE_GRID * left, EDGE), np.uint8)
 
 
-def _framed(mask: NDArray[np.uint8], px_per_mm: float) -> NDArray[np.bool_]:
+def _framed(mask: Mask, px_per_mm: float) -> NDArray[np.bool_]:
     """Return where upright lines run that are too long for strokes: bool, as large as the mask."""
+    height, width = mask.shape
+    beside = cv2.dilate(_straight(mask, px_per_mm, HALF), np.ones((1, 3), np.uint8))
+    return np.asarray(cv2.resize(beside, (width, height), interpolation=cv2.INTER_NEAREST) > 0)
+
+
+def _ruled(mask: Mask, px_per_mm: float) -> Mask:
+    """Return where lines are ruled across a mask, 1 there: thin, straight piece by piece, and as long as frames."""
+    height, width = mask.shape
+    # Across as upright: a line that is not quite level goes on a pixel beside.
+    pieces = cv2.dilate(_straight(np.ascontiguousarray(mask.T), px_per_mm, NEARLY_ALL), np.ones((1, 3), np.uint8))
+    _, labels, boxes, _ = cv2.connectedComponentsWithStats(pieces, connectivity=8)
+    long = boxes[:, cv2.CC_STAT_HEIGHT] * SHRINK >= RULED_MM * px_per_mm
+    long[0] = False
+    ruled = np.ascontiguousarray(long[labels].astype(np.uint8).T)
+    return np.asarray(cv2.resize(ruled, (width, height), interpolation=cv2.INTER_NEAREST), np.uint8)
+
+
+def _straight(mask: Mask, px_per_mm: float, least: float) -> Mask:
+    """Return where upright lines are longer than FRAME_MM, of pixels of which `least` is ink.
+
+    It is as wide as the mask; each of its pixels stands for SHRINK of its height.
+    """
     height, width = mask.shape
     short = cv2.resize(mask * 255, (width, max(1, height // SHRINK)), interpolation=cv2.INTER_AREA)
     long = np.ones((round(FRAME_MM * px_per_mm / SHRINK), 1), np.uint8)
-    lines = cv2.morphologyEx((short > 127).astype(np.uint8), cv2.MORPH_OPEN, long)
-    beside = cv2.dilate(lines, np.ones((1, 3), np.uint8))
-    return np.asarray(cv2.resize(beside, (width, height), interpolation=cv2.INTER_NEAREST) > 0)
+    return np.asarray(cv2.morphologyEx((short > 255 * least).astype(np.uint8), cv2.MORPH_OPEN, long), np.uint8)
 
 
 def _beyond(outside: NDArray[np.float32], inside: NDArray[np.float32]) -> NDArray[np.float64]:

@@ -69,7 +69,11 @@ def _chest_from(pulses: Sequence[Pulse], said: Stated, rows: int) -> Source:
 
 def _pulsed(pulses: Sequence[Pulse], rows: int) -> tuple[float, float] | None:
     """Return the gains that pulses show, or None where there are too few to believe."""
-    whole = [gain for pulse in pulses if pulse.whole and (gain := _nearest(pulse.height)) is not None]
+    shown = [pulse for pulse in pulses if pulse.whole and _nearest(pulse.height) is not None]
+    # A low one alone among many rows is a wave, too: pulses of so low a gain stand in more of them.
+    if len(shown) == 1 < rows and shown[0].height < _WAVE:
+        shown = []
+    whole = [gain for pulse in shown if (gain := _nearest(pulse.height)) is not None]
     if len(set(whole)) > 1:
         return _halves(whole, rows)
     if whole:

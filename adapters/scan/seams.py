@@ -5,11 +5,16 @@ from dataclasses import replace
 from typing import Final
 
 import numpy as np
+from numpy.typing import NDArray
 
 from adapters.scan.nouns import Curve, Strip
 
 REACH_MM: Final = 1.2  # from a strip's end, within which what is upright may part leads
 STEEP: Final = 3.0  # mm per mm from which on a stroke is upright
+UPRIGHT: Final = 10.0  # mm per mm of a pulse, or of an edge
+PULSE_MM: Final = 4.0  # from a strip's end, within which what leads to another level is a pulse, or the paper's edge
+OTHER_MM: Final = 5.0  # between the two levels: more than an ST segment differs from what was before its QRS complex
+SETTLED_MM: Final = 0.5  # beside the upright stroke, that show its levels
 
 
 def without_seams(strips: Sequence[Strip]) -> tuple[Strip, ...]:
@@ -26,12 +31,25 @@ def _without(curve: Curve) -> Curve:
     if len(seen) < 2:
         return curve
     y = curve.y.copy()
-    upright = np.abs(np.gradient(y, curve.x)) > STEEP
+    steep = np.abs(np.gradient(y, curve.x))
+    upright = steep > STEEP
     first, last = curve.x[seen[0]], curve.x[seen[-1]]
     begins = np.flatnonzero(upright & (curve.x - first <= REACH_MM))
-    ends = np.flatnonzero(upright & (last - curve.x <= REACH_MM))
+    ends = np.flatnonzero(upright & ((last - curve.x <= REACH_MM) | _leads_away(curve, steep > UPRIGHT, last)))
     if len(begins):
         y[: begins[-1] + 1] = np.nan
     if len(ends):
         y[ends[0] :] = np.nan
     return Curve(curve.x, y, curve.surety)
+
+
+def _leads_away(curve: Curve, upright: NDArray[np.bool_], last: float) -> NDArray[np.bool_]:
+    """Return which points are of an upright stroke near a strip's end, to a level from which it does not come back."""
+    y, late = curve.y, np.flatnonzero(upright & (last - curve.x <= PULSE_MM))
+    steps = round(SETTLED_MM / float(curve.x[1] - curve.x[0]))
+    away = np.zeros(len(y), bool)
+    if len(late):
+        before, after = y[max(late[0] - steps, 0) : late[0]], y[late[-1] + 1 :]
+        if np.isfinite(before).any() and np.isfinite(after).any():
+            away[late] = abs(float(np.nanmedian(after)) - float(np.nanmedian(before))) > OTHER_MM
+    return away

@@ -67,7 +67,8 @@ def _pay(runs: Runs, bases: NDArray[np.float64], px_per_mm: float) -> NDArray[np
 
 def _extra(runs: Runs, bases: NDArray[np.float64], px_per_mm: float) -> NDArray[np.float64]:
     """Return what each row pays for each run by the piece of ink it belongs to: float64 (rows, runs)."""
-    level = np.flatnonzero(level_runs(runs, px_per_mm))
+    flat = level_runs(runs, px_per_mm)
+    level = np.flatnonzero(flat & ~runs.ruled)
     off = np.abs((runs.top + runs.bottom)[level] / 2 - bases[:, runs.column[level]])
     near = (off == off.min(axis=0)) & (off < APART_MM * px_per_mm)
     count = np.array([np.bincount(runs.piece[level[row]], minlength=len(runs.width)) for row in near])
@@ -77,7 +78,8 @@ def _extra(runs: Runs, bases: NDArray[np.float64], px_per_mm: float) -> NDArray[
     small = np.maximum(runs.width, runs.height) < SMALL_MM * px_per_mm
     height = (runs.bottom - runs.top) / px_per_mm
     across: NDArray[np.float64] = np.where(small, SMALL, 0.0) + np.where(others, OTHERS, 0.0)
-    return across[:, runs.piece] - px_per_mm * height * np.where(own[:, runs.piece], OWN, ANY)
+    ruled = np.where(flat & runs.ruled, OTHERS, 0.0)  # of no row, though R waves that cross it make it one piece
+    return across[:, runs.piece] + ruled - px_per_mm * height * np.where(own[:, runs.piece], OWN, ANY)
 
 
 def _traced_back(runs: Runs, back: list[NDArray[np.int64]], cost: NDArray[np.float64]) -> NDArray[np.int64]:

@@ -79,6 +79,21 @@ def test_a_trace_without_waves_is_followed_along_a_line_of_the_grid() -> None:
     assert np.isfinite(curve.y[(curve.x > 6) & (curve.x < 99)]).mean() > 0.98
 
 
+def test_a_frame_near_a_row_is_not_followed_for_it() -> None:
+    x = np.arange(5.0, 195.0, 0.05)
+    drawn = [20 - beats(x, 8.0), 50 - beats(x, 8.0), 80 - beats(x, 8.0)]  # R waves of the first cross the frame
+    page = sheet(*drawn, x=x)
+    pixels = page.pixels.copy()
+    corners = [(round(edge * PX_PER_MM), round(at * PX_PER_MM)) for edge, at in ((5.0, 15.0), (195.0, 85.0))]
+    cv2.rectangle(pixels, *corners, (20, 20, 20), 3)
+    curves = follow(Sheet(pixels, PX_PER_MM, page.homography, page.grid))
+    assert len(curves) == len(drawn)
+    for curve, y in zip(curves, drawn, strict=True):
+        off = apart(curve, x, y)
+        assert np.isfinite(off).all() and np.sqrt(np.mean(off**2)) < 0.15
+        assert abs(np.nanmin(curve.y) - y.min()) < 0.25
+
+
 def test_where_nothing_was_drawn_the_curve_says_nothing() -> None:
     x = np.arange(5.0, 95.0, 0.05)
     (curve,) = follow(sheet(50 - beats(x), x=x))

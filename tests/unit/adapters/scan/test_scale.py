@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 
 from adapters.scan.nouns import Curve, Scale
+from adapters.scan.pulses import pulse_of
 from adapters.scan.scale import measure_scale
 from ecg.errors import UnreadablePage
 from ecg.leads import LEADS
@@ -87,3 +88,26 @@ def test_the_middle_of_an_upright_stroke_is_no_foot() -> None:
     curves = [shelved(curve) for curve in Printer().curves()]
     scale = measure_scale(curves, (), sheet())
     assert (scale.mm_per_mv, scale.gain_from) == (10, "pulse")
+
+
+def test_one_low_wave_among_many_rows_is_no_pulse() -> None:
+    printer = Printer(pulse="", columns=(LEADS,), rhythms=(), seconds=10, spacing=14)
+    curves = list(printer.curves())
+    x = curves[6].x
+    flat = float(np.nanmedian(curves[6].y))
+    end = x[np.isfinite(curves[6].y)][-1]
+    wave = np.where((x > end - 9) & (x < end - 5), flat - 2.4, np.where(x > end - 14, flat, curves[6].y))
+    curves[6] = Curve(x, np.where(x <= end, wave, np.nan), curves[6].surety)
+    scale = measure_scale(curves, [*printer.words(), word("25mm/s 10mm/mV", 20, 250)], sheet())
+    assert (scale.mm_per_mv, scale.gain_from) == (10, "print")
+
+
+def test_a_row_that_begins_level_before_an_s_wave_begins_with_no_pulse() -> None:
+    x = np.arange(10.0, 200.0, 0.05)
+    y = (
+        50
+        + 6 * np.clip(1 - np.abs((x - 20) % 22 - 0.0) / 0.8, 0, 1)
+        + 6 * np.clip(1 - (22 - (x - 20) % 22) / 0.8, 0, 1)
+    )
+    y[np.abs(x - 20) < 0.2] = 56.0
+    assert pulse_of(Curve(x, y, np.ones(len(x), np.float32))) is None

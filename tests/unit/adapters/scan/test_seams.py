@@ -32,3 +32,16 @@ def test_a_beat_away_from_the_ends_is_whole() -> None:
     y = WAVES - 12 * np.exp(-(((X - 14.0) / 0.4) ** 2))
     (found,) = without_seams([strip(y)])
     assert np.isfinite(found.curve.y).all()
+
+
+def test_a_stroke_to_another_level_near_the_end_is_a_pulses() -> None:
+    y = np.where(X[-1] - X < 3.0, WAVES - 10.0, WAVES)
+    (found,) = without_seams([strip(y)])
+    assert np.isnan(found.curve.y[X[-1] - X < 2.9]).all()
+    assert np.isfinite(found.curve.y[X[-1] - X > 3.2]).all()
+
+
+def test_a_beat_near_the_end_that_comes_back_is_whole() -> None:
+    y = WAVES - 12 * np.exp(-(((X - (X[-1] - 2.5)) / 0.4) ** 2))
+    (found,) = without_seams([strip(y)])
+    assert np.isfinite(found.curve.y).all()
