@@ -19,18 +19,19 @@ _RIM: Final = 1.0  # mm of paper's edge that are covered with what is beside it
 _NOTHING: Final = 255  # what a sheet shows beyond its picture
 _PART: Final = 0.02  # share of the grid's box from which a piece in it is paper, not a letter's inside
 _BLURRED: Final = 10.0  # mm by which the grid's box may reach beyond paper: it is told by cells as wide
+_MOST: Final = 0.7  # of the grid's box must be paper; else what is paper was not made out, and nothing is covered
 _ALL: Final = 0.98  # of the picture: then it shows nothing but paper
 
 
 def paper_alone(pixels: Pixels, px_per_mm: float, box: Box) -> Pixels:
     """Return the pixels with the shade of the nearest paper wherever no paper is.
 
-    Paper reaches from the grid as far as its light changes softly, and is convex.
+    Paper reaches from the grid as far as its light changes softly, and is convex. A table lies mostly beside the grid.
 
     Args:
         pixels: uint8 (height, width, 3), RGB.
         px_per_mm: pixels per millimetre.
-        box: left, top, right, bottom, mm: what is paper but for its rim, since it shows the grid.
+        box: left, top, right, bottom, mm, of what shows the grid; it may reach beyond the paper.
     """
     height, width = pixels.shape[:2]
     size = (max(1, round(width * _COARSE / px_per_mm)), max(1, round(height * _COARSE / px_per_mm)))
@@ -52,16 +53,14 @@ def _paper(shade: Pixels, box: Box) -> Mask:
     )
     inner = np.s_[top:bottom, left:right]
     labels = _even(shade)
-    large = np.bincount(labels[inner].ravel(), minlength=labels.max() + 1) >= _PART * labels[inner].size
-    large[0] = False
-    down, across = np.nonzero(large[labels])
-    corners = np.array([(left, top), (right, top), (right, bottom), (left, bottom)])
-    points = np.concatenate([np.column_stack([across, down]), corners]).astype(np.int32)
+    inside, whole = (np.bincount(each.ravel(), minlength=labels.max() + 1) for each in (labels[inner], labels))
+    inside[0] = 0
+    chosen = (inside >= _PART * labels[inner].size) & (2 * inside >= whole)
+    chosen[np.argmax(inside)] = True
+    down, across = np.nonzero(chosen[labels])
     paper = np.zeros(labels.shape, np.uint8)
-    cv2.fillConvexPoly(paper, cv2.convexHull(points), 1)
-    paper = _beyond_table(shade, paper)
-    paper[inner] = 1
-    return paper
+    cv2.fillConvexPoly(paper, cv2.convexHull(np.column_stack([across, down]).astype(np.int32)), 1)
+    return _beyond_table(shade, paper) if paper[inner].mean() >= _MOST else np.ones_like(paper)
 
 
 def _even(shade: Pixels) -> NDArray[np.int32]:

@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from adapters.scan.paper import paper_alone
+from adapters.scan.paper import Box, paper_alone
 from tests.unit.adapters.scan.pages import Paper
 
 SIZE = (320, 220)  # mm of the picture
@@ -27,13 +27,13 @@ def photograph(table: int) -> NDArray[np.uint8]:
 
 
 @pytest.mark.parametrize("table", [40, 120, 180])
-@pytest.mark.parametrize("shadow", [0.0, 0.45])
-def test_a_table_is_covered_and_the_paper_is_left(table: int, shadow: float) -> None:
+@pytest.mark.parametrize(("shadow", "box"), [(0.0, BOX), (0.45, BOX), (0.0, (LEFT - 20.0, TOP, 320.0, TOP + 160.0))])
+def test_a_table_is_covered_and_the_paper_is_left(table: int, shadow: float, box: Box) -> None:
     light = np.zeros((SIZE[1] * PX, SIZE[0] * PX), np.float32)
     cv2.ellipse(light, (60 * PX, 60 * PX), (60 * PX, 40 * PX), 0, 0, 360, (1.0,), -1)
     light = 1 - shadow * cv2.GaussianBlur(light, (0, 0), 8.0 * PX)
     picture = (photograph(table) * light[..., None]).astype(np.uint8)
-    covered = paper_alone(picture, PX, BOX)
+    covered = paper_alone(picture, PX, box)
     paper = np.zeros(light.shape, bool)
     paper[TOP * PX :, LEFT * PX :][: 160 * PX, : 260 * PX] = True
     inside = cv2.erode(paper.astype(np.uint8), np.ones((4 * PX, 4 * PX))) > 0
