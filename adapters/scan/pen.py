@@ -39,7 +39,7 @@ def _distance(at: NDArray[np.float64], inked: NDArray[np.int64], px_per_mm: floa
     after = np.searchsorted(inked, at)
     inside = (after > 0) & (after < len(inked))
     gap = inked[np.minimum(after, len(inked) - 1)] - inked[np.maximum(after - 1, 0)] - 1.0
-    beyond = np.maximum(inked[0] - at, at - inked[-1]) > 0.5
+    beyond = (at < inked[0]) | (at > inked[-1])  # as beside a gap: no pixel beyond the ink is its own
     return np.where(inside, gap / px_per_mm, np.where(beyond, np.inf, 0.0))
 
 

@@ -7,6 +7,7 @@ from numpy.typing import NDArray
 
 from adapters.scan.follow import follow
 from adapters.scan.nouns import Curve, Sheet
+from adapters.scan.pen import drawn
 
 PX_PER_MM = 8.0
 WIDTH, HEIGHT = 200.0, 100.0  # mm
@@ -113,3 +114,17 @@ def test_a_tall_wave_crosses_another_row_and_harms_neither() -> None:
     for curve, y in zip(curves, drawn, strict=True):
         assert np.sqrt(np.nanmean(apart(curve, x, y) ** 2)) < 0.3
     assert abs(np.nanmin(curves[1].y) - drawn[1].min()) < 0.8  # of 25
+
+
+def test_a_trace_begins_as_far_into_its_ink_as_it_goes_on_after_a_gap() -> None:
+    ink = np.full(400, np.nan)
+    ink[100:200] = ink[260:350] = 50.0
+    curve = drawn(ink, ink + 3.0, PX_PER_MM)
+    seen = np.isfinite(curve.y)
+    ends = np.flatnonzero(np.diff(seen.astype(int)))
+    begin, left, again, end = curve.x[[ends[0] + 1, ends[1], ends[2] + 1, ends[3]]]
+    # Whole panels are 100 and 90 columns: none of them is longer because it is the first or the last.
+    assert again - begin == pytest.approx(160 / PX_PER_MM, abs=0.051)
+    assert begin >= 100.5 / PX_PER_MM
+    assert end <= 349.5 / PX_PER_MM + 1e-9
+    assert left <= 199.5 / PX_PER_MM + 1e-9
