@@ -50,7 +50,7 @@ def find_grid(picture: Picture) -> Grid | None:
     if not reading.sure or plane.error * max(reading.mm) > _FURTHEST:
         return None
     shrink = np.array([[scale, 0, (scale - 1) / 2], [0, scale, (scale - 1) / 2], [0, 0, 1]])
-    to_mm = np.diag([*reading.mm, 1.0]) @ plane.matrix @ shrink
+    to_mm = np.diag([*reading.mm, 1.0]) @ plane.finest @ shrink
     low, high = plane.bounds
     box = (*(low * reading.mm), *(high * reading.mm))
     return Grid(to_mm, float(found.mean()), box)

@@ -1,5 +1,6 @@
 """The plane of the grid: a projective map from pixels to periods, fitted to frequencies, then to phases."""
 
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Final
 
@@ -7,6 +8,8 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 from scipy.optimize import least_squares
+from scipy.sparse import coo_array
+from scipy.sparse.csgraph import connected_components
 
 from adapters.scan.lattice import Lattice
 from adapters.scan.phase import unwrapped
@@ -18,6 +21,7 @@ _FAR: Final = 1.0  # periods: cells off by more than this are on a fold, or besi
 # Panels that were printed each with a grid of its own stand anywhere to each other: the steps from cell to cell, most
 # of them within a panel, then fit a plane so much better than the phases do.
 _PANELS: Final = 0.8
+_JUMP: Final = 0.15  # periods that phases jump from cell to cell where a panel ends; noise is a third of it
 _WEAK: Final = 0.35  # a cell counts where its lines stand out by this share of what they do in a good one
 
 
@@ -29,17 +33,20 @@ class Plane:
         matrix: float64 (3, 3), from pixels (x, y, 1) to periods of the grid, across and down.
         error: how far cells lie from it, in periods, root mean square.
         bounds: float64 (2, 2), least and greatest x and y of what shows the grid, in periods.
+        finest: the matrix, made truer by the whole length of each panel where each has a grid of its own: for places,
+            not to tell what a period is, since panels do not lie on one grid.
     """
 
     matrix: Floats = field(repr=False)
     error: float
     bounds: Floats
+    finest: Floats = field(repr=False)
 
 
 def plane_of(lattice: Lattice, tiles: Tiles, response: NDArray[np.float32]) -> Plane:
     """The plane that the frequencies give, made exact by the phases of the lines themselves."""
     matrix = _from_frequencies(_ordered(lattice.frequencies[lattice.found]), tiles.centres[lattice.found])
-    plane = Plane(matrix, np.inf, np.zeros((2, 2)))
+    plane = Plane(matrix, np.inf, np.zeros((2, 2)), matrix)
     for _ in range(2):
         plane = _from_phases(plane.matrix, response)
     return plane
@@ -116,11 +123,29 @@ def _exact(matrix: Floats, points: Floats, wanted: Floats, pairs: NDArray[np.int
     near = off < _FAR if np.mean(off < _FAR) > 0.5 else off <= np.median(off)
     exact = _fit(exact, points[near], wanted[near])
     error = float(np.sqrt(np.mean((positions(exact, points[near]) - wanted[near]) ** 2)))
-    panels = _fit(exact, points, wanted, pairs)
-    steps = [np.diff((positions(each, points) - wanted)[pairs], axis=1) for each in (exact, panels)]
+    panels = _fit(exact, points, wanted, lambda away: np.diff(away[pairs], axis=1))
+    steps = [np.diff((positions(each, points) - wanted)[pairs], axis=1)[:, 0] for each in (exact, panels)]
     if np.median(np.abs(steps[1])) < _PANELS * np.median(np.abs(steps[0])):
-        return Plane(panels, float(np.sqrt(np.mean(steps[1] ** 2))), _reached(panels, points))
-    return Plane(exact, error, _reached(exact, points[near]))
+        jumps = np.abs(steps[1]).max(axis=1) >= _JUMP
+        finest = _fit(panels, points, wanted, _within(pairs[~np.isin(pairs, pairs[jumps]).any(axis=1)], len(points)))
+        return Plane(panels, float(np.sqrt(np.mean(steps[1] ** 2))), _reached(panels, points), finest)
+    return Plane(exact, error, _reached(exact, points[near]), exact)
+
+
+def _within(pairs: NDArray[np.int64], count: int) -> Callable[[Floats], Floats]:
+    """What counts of how far `count` cells are off (n, 2): how far from the mean of their panel, told by pairs in it.
+
+    A panel's whole length tells its slope far better than steps from cell to cell do.
+    """
+    beside = coo_array((np.ones(len(pairs)), (pairs[:, 0], pairs[:, 1])), shape=(count, count))
+    panel = connected_components(beside, directed=False)[1]
+    sizes = np.bincount(panel)[:, None]
+
+    def apart(away: Floats) -> Floats:
+        sums = np.stack([np.bincount(panel, each) for each in away.T], axis=1)
+        return np.asarray(away - (sums / sizes)[panel])
+
+    return apart
 
 
 def _reached(matrix: Floats, points: Floats) -> Floats:
@@ -134,17 +159,27 @@ def _cells(values: NDArray[np.float32], rows: int, columns: int) -> Floats:
     return np.asarray(cv2.GaussianBlur(means, (3, 3), 0.8), np.float64)
 
 
-def _fit(matrix: Floats, points: Floats, wanted: Floats, pairs: NDArray[np.int64] | None = None) -> Floats:
-    """The map nearest to one that takes points to where they are wanted, robustly; of pairs, as far from each other."""
+def _fit(matrix: Floats, points: Floats, wanted: Floats, counts: Callable[[Floats], Floats] | None = None) -> Floats:
+    """The map nearest to one that takes points to where they are wanted, robustly.
+
+    Where it `counts` only how they lie to each other, the middle stays where it is.
+    """
     middle, size = points.mean(0), float(np.ptp(points, axis=0).max() / 2 + 1)
     shrink = np.array([[1 / size, 0, -middle[0] / size], [0, 1 / size, -middle[1] / size], [0, 0, 1]])
     at = (points - middle) / size
     local = matrix @ np.linalg.inv(shrink)
     start = (local / local[2, 2]).ravel()[:8]
 
-    def off(guess: Floats) -> Floats:
-        away = positions(np.append(guess, 1.0).reshape(3, 3), at) - wanted
-        return np.asarray((away if pairs is None else np.diff(away[pairs], axis=1)).ravel())
+    free = np.arange(8) if counts is None else np.array([0, 1, 3, 4, 6, 7])
 
-    guess = least_squares(off, start, loss="soft_l1", f_scale=_LOOSE, x_scale="jac").x
-    return np.asarray(np.append(guess, 1.0).reshape(3, 3) @ shrink)
+    def local_of(values: Floats) -> Floats:
+        whole = np.append(start, 1.0)
+        whole[free] = values
+        return whole.reshape(3, 3)
+
+    def off(values: Floats) -> Floats:
+        away = positions(local_of(values), at) - wanted
+        return np.asarray(away if counts is None else counts(away)).ravel()
+
+    found = least_squares(off, start[free], loss="soft_l1", f_scale=_LOOSE, x_scale="jac").x
+    return np.asarray(local_of(found) @ shrink)

@@ -3,6 +3,7 @@
 import cv2
 import numpy as np
 import pytest
+from numpy.typing import NDArray
 
 from adapters.scan.grid import find_grid
 from adapters.scan.nouns import Picture, Sheet
@@ -56,16 +57,33 @@ def test_a_page_seen_aslant_is_laid_flat() -> None:
     assert steps == pytest.approx(np.broadcast_to(np.eye(2), steps.shape), abs=0.015)
 
 
-def test_panels_with_grids_of_their_own_have_the_millimetres_of_each() -> None:
-    paper = Paper(px_per_mm=8)
-    whole, page = paper.drawn(), np.full((1360, 2250, 3), 255, np.uint8)
+def panels() -> NDArray[np.uint8]:
+    """A page of 4 by 4 panels, each with a grid of its own, 8 px per mm."""
+    whole, page = Paper(px_per_mm=8).drawn(), np.full((1360, 2250, 3), 255, np.uint8)
     for row, column in np.ndindex(4, 4):
         top, left = 20 + 328 * row, 40 + 548 * column  # 41 mm apart, and 68.5
         page[top : top + 256, left : left + 496] = whole[288 * row :, 496 * column :][:256, :496]
+    return page
+
+
+def test_panels_with_grids_of_their_own_have_the_millimetres_of_each() -> None:
+    page = panels()
     grid = find_grid(Picture(page))
     assert grid is not None
-    steps = stretch(Sheet(page, 1.0, grid.to_mm, grid.surety), IDENTITY, paper.px_per_mm, (10, 10, 260, 150))
+    steps = stretch(Sheet(page, 1.0, grid.to_mm, grid.surety), IDENTITY, 8, (10, 10, 260, 150))
     assert steps == pytest.approx(np.broadcast_to(np.eye(2), steps.shape), abs=0.003)
+
+
+def test_panels_that_are_photographed_are_as_long_as_they_are() -> None:
+    page = panels()
+    corners = np.array([[300, 200], [3700, 120], [3800, 2300], [180, 2420]])
+    view = aslant(page.shape[1], page.shape[0], corners)
+    taken = seen(page, view, (4000, 2600)).pixels.astype(np.float32)
+    noise = np.random.default_rng(1).normal(0, 12, taken.shape)
+    grid = find_grid(Picture(np.clip(cv2.GaussianBlur(taken, (0, 0), 2) + noise, 0, 255).astype(np.uint8)))
+    assert grid is not None
+    steps = stretch(Sheet(page, 1.0, grid.to_mm, grid.surety), view, 8, (10, 10, 260, 150))
+    assert steps == pytest.approx(np.broadcast_to(np.eye(2), steps.shape), abs=0.0005)
 
 
 def test_a_page_turned_by_a_quarter_has_its_rows_across() -> None:
