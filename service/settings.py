@@ -217,7 +217,7 @@ class Settings(BaseSettings):
     arms: tuple[str, ...] = Field(
         default=(),
         description="Arms that may read, by their cards' names, as JSON; empty: all. "
-        '["12-lead-fast", "image", "subset"] leaves the 12-lead ECGs to the fast one.',
+        '["12-lead-fast", "image", "lead-ii", "subset"] leaves the 12-lead ECGs to the fast one.',
     )
     models_digest: str = Field(
         default="",
