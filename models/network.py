@@ -72,7 +72,7 @@ class NetworkClassifier:
         self, windows: Sequence[CanonicalEcg], prediction: Prediction, *, thorough: bool = False
     ) -> tuple[Explanation, ...]:
         """Explain every finding that is asserted, on the window that is shown; see models.explain.reported."""
-        window = windows[prediction.window]
+        window = self._read(windows[prediction.window])
         return explained(self.scorers(), self.asked(prediction), window, prediction.window, thorough=thorough)
 
     def asked(self, prediction: Prediction) -> tuple[Asked, ...]:
@@ -88,6 +88,12 @@ class NetworkClassifier:
         return tuple(
             Scorer(each.prepare, each.network, slope, intercept, each.weight) for each in self.ensemble.members
         )
+
+    def _read(self, window: CanonicalEcg) -> CanonicalEcg:
+        """Return a window with those leads alone that the networks take."""
+        taken = {lead for each in self.ensemble.members for lead in each.prepare.preparation.leads}
+        read = np.array([lead in taken for lead in LEADS])[:, None]
+        return window if read.all() else CanonicalEcg(np.where(read, window.signal, np.float32(0)), window.mask & read)
 
     def _offered(self, window: CanonicalEcg, quality: WindowQuality) -> CanonicalEcg:
         """Return what the networks get to see: a model that asks for no lead does without those that are faulty."""

@@ -25,15 +25,28 @@ PERTURBED: Final = 3  # times
 STABLE: Final = 0.5  # the correlation that a map has to keep under that noise
 
 
-def marked(relevances: Sequence[Map]) -> Tensor:
+def marked(relevances: Sequence[Map], mask: Tensor) -> Tensor:
     """Return what each map points at, then random masks of the same size: bool (maps + 2 * RANDOM, 12, 5000).
 
-    A map over time alone points at all leads. Half of the random masks are such strips, half are pieces of leads.
+    A map over time alone points at all leads. Half of the random masks are such strips, half are pieces of leads. A
+    lead of which nothing is known, by `mask`, bool (12, 5000), is neither pointed at nor hit.
     """
-    whole = (len(LEADS), relevances[0].shape[-1])
-    tops = [top(torch.as_tensor(each)).expand(whole) for each in relevances]
-    strips = random_masks(1, RANDOM).expand(-1, *whole)
-    return torch.cat([torch.stack(tops), strips, random_masks(len(LEADS), RANDOM)])
+    known = mask.any(dim=-1)
+    tops = [
+        top(torch.as_tensor(each)).expand(mask.shape)
+        if len(each) == 1
+        else _placed(top(torch.as_tensor(each)[known]), known)
+        for each in relevances
+    ]
+    strips = random_masks(1, RANDOM).expand(-1, *mask.shape)
+    return torch.cat([torch.stack(tops), strips, _placed(random_masks(int(known.sum()), RANDOM), known)])
+
+
+def _placed(part: Tensor, leads: Tensor) -> Tensor:
+    """Return masks of some leads, (..., some, 5000), as masks of all: false elsewhere."""
+    made = torch.zeros(*part.shape[:-2], len(LEADS), part.shape[-1], dtype=torch.bool)
+    made[..., leads, :] = part
+    return made
 
 
 def beside_random(name: str, relevances: Sequence[Map], outputs: Sequence[int], moved: Tensor) -> tuple[MapCheck, ...]:
@@ -57,7 +70,7 @@ def beside_random(name: str, relevances: Sequence[Map], outputs: Sequence[int], 
 
 def insertion(scored: Scored, mask: Tensor, relevances: Sequence[Map], outputs: Sequence[int]) -> tuple[MapCheck, ...]:
     """MapCheck what a score gains over an ECG of which nothing is known when only what a map points at is known."""
-    scores = scored(torch.cat([torch.zeros_like(mask)[None], mask & marked(relevances)]))
+    scores = scored(torch.cat([torch.zeros_like(mask)[None], mask & marked(relevances, mask)]))
     return beside_random(INSERTION, relevances, outputs, scores[1:] - scores[0])
 
 
@@ -73,7 +86,13 @@ def stability(relevance: Map, others: Sequence[Map]) -> MapCheck:
 
 
 def spearman(one: NDArray[np.floating], other: NDArray[np.floating]) -> float:
-    """Return Spearman's rank correlation; 0 where one of them is the same everywhere."""
+    """Return Spearman's rank correlation; 0 where one of them is the same everywhere.
+
+    Leads that both leave empty have no say: they would make any two maps of one lead alike.
+    """
     if not np.ptp(one) or not np.ptp(other):
         return 0.0
+    if one.ndim > 1:
+        told = one.any(axis=-1) | other.any(axis=-1)
+        one, other = one[told], other[told]
     return float(np.corrcoef(rankdata(one), rankdata(other))[0, 1])

@@ -57,7 +57,7 @@ def explained(
     relevances, outputs = [each.relevance for each in every], [each.asked.output for each in every]
     scored = partial(log_odds, scorers, signal)
 
-    marked = checks.marked(relevances)
+    marked = checks.marked(relevances, mask)
     scores = scored(torch.cat([mask[None], removal.each_lead(mask), mask & ~marked]))
     base, leads, rest = scores[0], scores[0] - scores[1 : 1 + len(LEADS)], scores[0] - scores[1 + len(LEADS) :]
     deleted = checks.beside_random(checks.DELETION, relevances, outputs, rest)

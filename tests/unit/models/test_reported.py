@@ -147,10 +147,26 @@ def test_random_masks_have_the_size_of_what_they_stand_beside(rows: int) -> None
 
 def test_a_mask_is_the_top_of_its_map_in_all_leads_where_the_map_knows_none() -> None:
     ramp = np.arange(SAMPLES, dtype=np.float32)[None] / SAMPLES
-    marked = checks.marked([ramp, np.tile(ramp, (12, 1))])
+    marked = checks.marked([ramp, np.tile(ramp, (12, 1))], torch.ones(12, SAMPLES, dtype=torch.bool))
     assert marked.shape == (2 + 2 * removal.RANDOM, 12, SAMPLES)
     assert marked[0].all(dim=0).nonzero().min() == SAMPLES * 0.9 and marked[0, :, : SAMPLES - 500].sum() == 0
     assert len(set(marked.sum(dim=(1, 2)).tolist())) == 1
+
+
+def test_where_one_lead_is_known_a_mask_is_a_tenth_of_that_lead() -> None:
+    ramp = np.zeros((12, SAMPLES), dtype=np.float32)
+    ramp[1] = np.arange(SAMPLES) / SAMPLES
+    known = torch.zeros(12, SAMPLES, dtype=torch.bool)
+    known[1] = True
+    pointed, *random = checks.marked([ramp], known)
+    assert pointed.sum() == SAMPLES // 10 and pointed[1].nonzero().min() == SAMPLES * 0.9
+    assert [int((each & known).sum()) for each in random] == [SAMPLES // 10] * 2 * removal.RANDOM
+
+
+def test_leads_that_both_maps_leave_empty_do_not_make_them_alike() -> None:
+    one, other = (np.zeros((12, 50)) for _ in range(2))
+    one[1], other[1] = np.arange(1, 51), np.arange(50, 0, -1)
+    assert checks.spearman(one, other) == pytest.approx(-1.0)
 
 
 def test_masked_log_odds_do_not_depend_on_the_batch() -> None:
