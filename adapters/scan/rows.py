@@ -139,7 +139,7 @@ def baseline(y: NDArray[np.float64]) -> float:
     if not len(seen):
         return float("nan")
     low, high = np.percentile(seen, [2, 98])
-    edges = np.arange(low - _BIN, high + 2 * _BIN, _BIN)
+    edges = np.arange(low - 3 * _BIN, high + 4 * _BIN, _BIN)  # a flat trace, too, has as many bins as are smoothed over
     counts, _ = np.histogram(seen, edges)
     smooth = np.convolve(counts, [1, 2, 3, 2, 1], mode="same")
     peak = float(edges[int(np.argmax(smooth))]) + _BIN / 2
