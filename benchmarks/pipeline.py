@@ -12,7 +12,7 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TypeVar
@@ -28,8 +28,8 @@ from ecg.quality import assess
 from ecg.reading import Reading
 from ecg.report import Report, report_id
 from models.guards import load_guards
-from models.network import WEIGHTS, load, use_threads
-from models.router import CardRouter
+from models.network import WEIGHTS, NetworkClassifier, load, use_threads
+from models.router import CardRouter, preference
 from service.drawing.pages import draw_pages
 from service.drawing.paper import Papers
 from service.drawing.pictures import pictures
@@ -102,7 +102,13 @@ def eager_router(directory: Path) -> CardRouter:
             finding["threshold"] = 1e-6
         (directory / path.name).write_text(json.dumps(card))
         models.append(load(directory / path.name))
-    return CardRouter([(model.card.arm, model) for model in models], load_guards())
+    return router_of(models)
+
+
+def router_of(models: Sequence[NetworkClassifier]) -> CardRouter:
+    """Return the router of the service over these models."""
+    ordered = sorted(models, key=lambda each: preference(each.card))
+    return CardRouter([(model.card.arm, model) for model in ordered], load_guards())
 
 
 def bench(title: str, payload: Payload, router: CardRouter) -> None:
@@ -136,8 +142,7 @@ def main() -> None:
     use_threads(1)
     file = str(get_testdata_file("waveform_ecg.dcm"))
     payload = Payload(Path(file).read_bytes())
-    models = [load(path) for path in sorted(WEIGHTS.glob("*.json"))]
-    bench("Sample ECG", payload, CardRouter([(model.card.arm, model) for model in models], load_guards()))
+    bench("Sample ECG", payload, router_of([load(path) for path in WEIGHTS.glob("*.json")]))
     with tempfile.TemporaryDirectory() as directory:
         bench("Sample ECG, every finding explained", payload, eager_router(Path(directory)))
     print(f"Cold start, `twelvelead read` as a process: {cold_start(file):.2f} s (best of 3)")

@@ -10,7 +10,8 @@ from benchmarks.pages.measure import PageFigure, table
 PAGE: Final = """# Digitising
 
 How near the signal that is read off a page comes to the one that was printed. This page is written by `make pages`
-(`COUNT=20` for a quick look; `python -m benchmarks.pages --help` for more). All of it comes from one seed.
+(`COUNT=20` for a quick look; `python -m benchmarks.pages --help` for more). All of it comes from one seed, by
+which nothing was chosen.
 
 ## Pages by other programs
 
