@@ -72,7 +72,8 @@ def _cards(settings: Settings) -> list[Path]:
     arm_of = {path: read_card(path).card.arm for path in sorted((settings.weights or WEIGHTS).glob("*.json"))}
     if missing := set(settings.arms) - set(arm_of.values()):
         raise ModelRefused(
-            f"TWELVELEAD_ARMS names {', '.join(sorted(missing))}; there is {', '.join(arm_of.values())}."
+            f"TWELVELEAD_ARMS names {', '.join(sorted(missing))}; there is {', '.join(arm_of.values())}. "
+            "Name some of these, or nothing for all."
         )
     return [path for path, arm in arm_of.items() if not settings.arms or arm in settings.arms]
 
