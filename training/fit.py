@@ -3,6 +3,7 @@
 import csv
 import json
 import os
+import shutil
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -26,7 +27,7 @@ from training.labels import columns
 from training.masking import keep_some
 from training.precision import half
 from training.recipe import Recipe
-from training.run import CHECKPOINT, LOG, WEIGHTS, keep_recipe, start_from
+from training.run import CHECKPOINT, LOG, LOWEST, WEIGHTS, keep_recipe, start_from
 from training.schedule import rate
 from training.statistics import auc
 
@@ -81,6 +82,8 @@ def load_data(corpus: Corpus, recipe: Recipe, cache: Path) -> Data:
 def fit(data: Data, recipe: Recipe, out: Path, crew: Crew = ALONE) -> Path:
     """Fit, and return the file with the averaged weights. A run that was killed goes on after its last whole epoch.
 
+    Those weights are of the last epoch, or, where the recipe has patience, of the one with the lowest watched loss.
+
     Raises:
         ValueError: there are fewer recordings than a batch holds, a batch cannot be shared by the crew, or `out` holds
             a run of another recipe.
@@ -96,18 +99,31 @@ def fit(data: Data, recipe: Recipe, out: Path, crew: Crew = ALONE) -> Path:
     learner = crew.learner(state.network)
     if crew.leads:
         keep_recipe(out, recipe)
-    for _ in range(len(watched), recipe.epochs):
+    while len(watched) < recipe.epochs and not _out_of_patience(recipe, watched):
         loss = _epoch(data, recipe, watched, state, learner)
         logits = watched_logits(state.averaged, data, crew.device)
         watched.append(_cross_entropy(logits[:, : len(recipe.targets)], data.watched_truth))
         if crew.leads:
+            if recipe.patience and watched[-1] == min(watched):
+                _save(state.averaged, out / LOWEST)
             _keep(out / CHECKPOINT, recipe, watched, state)
             told = {"loss": loss, "watched": watched[-1]} | auc_of_targets(recipe, logits, data)
             _log(out / LOG, len(watched), told)
     if crew.leads:
-        save_file({name: value.cpu() for name, value in state.averaged.state_dict().items()}, out / WEIGHTS)
+        if recipe.patience:
+            shutil.copyfile(out / LOWEST, out / WEIGHTS)
+        else:
+            _save(state.averaged, out / WEIGHTS)
     crew.wait()
     return out / WEIGHTS
+
+
+def _out_of_patience(recipe: Recipe, watched: Sequence[float]) -> bool:
+    return bool(recipe.patience and watched) and len(watched) - int(np.argmin(watched)) > recipe.patience
+
+
+def _save(network: nn.Module, path: Path) -> None:
+    save_file({name: value.cpu() for name, value in network.state_dict().items()}, path)
 
 
 def _begun(recipe: Recipe, outputs: int, crew: Crew) -> State:

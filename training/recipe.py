@@ -43,7 +43,9 @@ class Recipe:
     Folds are PTB-XL's, or, where `split` is 'patients', 1, 2 and 3: 70, 15 and 15 % of the patients.
 
     `targets` are the outputs that count; with `helpers` the corpus's statements are learned beside them. A `schedule`
-    is 'one-cycle' or 'plateau': then the rate is halved when the watched loss has not fallen for five epochs. `initial`
+    is 'one-cycle' or 'plateau': then the rate is halved when the watched loss has not fallen for five epochs. With
+    `patience` a run ends after so many epochs without a lower watched loss, and keeps the weights of the lowest; at 0
+    it goes to its end, and keeps the last. `initial`
     is a run, or a file of weights, to start from: what fits by name and shape is taken over.
 
     Augmentation, each off at 0: `mixup` is the alpha of its beta; `shift` is in seconds; `stretch` and `gain` are
@@ -66,6 +68,7 @@ class Recipe:
     schedule: Literal["one-cycle", "plateau"] = "one-cycle"
     learning_rate: float = 0.004
     weight_decay: float = 0.02
+    patience: int = 0
     warm_up: float = 0.2
     mixup: float = 0.4
     shift: float = 0.5

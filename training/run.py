@@ -13,6 +13,7 @@ from training.recipe import Recipe, read_recipe
 
 CHECKPOINT: Final = "checkpoint.pt"
 WEIGHTS: Final = "averaged.safetensors"
+LOWEST: Final = "lowest.safetensors"  # of a run with patience
 LOG: Final = "log.csv"
 RECIPE: Final = "recipe.json"
 

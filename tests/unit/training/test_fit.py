@@ -155,6 +155,24 @@ def test_a_killed_run_goes_on_and_ends_like_an_unbroken_one(
     assert set(log(tmp_path)[0]) == {"epoch", "loss", "watched", *(finding.code for finding in TARGETS)}
 
 
+def test_a_run_with_patience_ends_early_and_keeps_the_weights_of_the_lowest_loss(
+    recipe: Recipe, data: Data, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    losses: list[float] = []
+    monkeypatch.setattr("training.fit._cross_entropy", lambda *_: losses.pop(0))
+    patient = replace(recipe, schedule="plateau", warm_up=0.0, patience=2)
+    losses[:] = [0.3, 0.1]
+    fit(data, replace(patient, epochs=2), tmp_path / "two")
+    losses[:] = [0.3, 0.1, 0.2, 0.2]
+
+    fit(data, replace(patient, epochs=9), tmp_path / "nine")
+
+    assert [row["watched"] for row in log(tmp_path / "nine")] == ["0.30000", "0.10000", "0.20000", "0.20000"]
+    assert_same_weights(tmp_path / "two", tmp_path / "nine")
+    fit(data, replace(patient, epochs=9), tmp_path / "nine")  # it has ended
+    assert_same_weights(tmp_path / "two", tmp_path / "nine")
+
+
 def test_two_processes_fit_one_network_together(unbroken: Path, directory: Path, tmp_path: Path) -> None:
     # Each sees half of a batch, and so normalises by other means: the same drawing of batches, not the same weights.
     command = [sys.executable, "-m", "torch.distributed.run", "--nproc-per-node=2", "--master-addr=127.0.0.1"]
