@@ -11,7 +11,8 @@ from adapters.scan.ink import ink_of
 from adapters.scan.nouns import Curve, Sheet
 from adapters.scan.pen import drawn
 from adapters.scan.runs import Runs, find_runs
-from adapters.scan.ways import NONE, find_ways, part
+from adapters.scan.spans import spans
+from adapters.scan.ways import find_ways, part
 
 FINE: Final = 8.0  # px per mm below which a pen is narrower than two pixels, and its edges need finer ones
 
@@ -37,5 +38,4 @@ def trace(runs: Runs, px_per_mm: float) -> tuple[Curve, ...]:
     if not len(bases):
         return ()
     ways = part(runs, find_ways(runs, bases, px_per_mm), bases)
-    tops, bottoms = (np.where(ways == NONE, np.nan, edge[ways]) for edge in (runs.top, runs.bottom))
-    return tuple(drawn(top, bottom, px_per_mm) for top, bottom in zip(tops, bottoms, strict=True))
+    return tuple(drawn(ink, dark, px_per_mm) for ink, dark in spans(runs, ways, px_per_mm))

@@ -21,6 +21,7 @@ FRAME_MM: Final = 40.0  # an upright line as long as this is a frame's, or an ed
 RULED_MM: Final = 150.0  # a line across, straight piece by piece, is a frame's: no trace goes on for 3 s without a wave
 SHRINK: Final = 8  # pixels of its length that are looked at as one
 HALF, NEARLY_ALL = 0.5, 0.8  # share of them that is ink; a trace leaves a line across for a beat's width
+BLUR_MM: Final = 0.2  # about dark ink, at most
 STRONG: Final = 0.5  # a piece of ink is nothing but dirt or grid unless it gets as dark as this somewhere
 
 Mask = NDArray[np.uint8]
@@ -33,6 +34,7 @@ class Runs:
     Attributes:
         first: int (columns + 1,): the runs of column c are first[c] to first[c + 1].
         top, bottom: float64 (runs,), pixels from the sheet's top edge.
+        dark_top, dark_bottom: the same of what is dark in a run, with its blur; NaN where nothing is.
         piece: int (runs,), which piece of connected ink a run belongs to.
         ruled: bool (runs,), whether a line that is ruled across the sheet, as a frame is, runs through its middle.
         width, height: float64 (pieces,), pixels across which each piece extends.
@@ -41,6 +43,8 @@ class Runs:
     first: NDArray[np.int64] = field(repr=False)
     top: NDArray[np.float64] = field(repr=False)
     bottom: NDArray[np.float64] = field(repr=False)
+    dark_top: NDArray[np.float64] = field(repr=False)
+    dark_bottom: NDArray[np.float64] = field(repr=False)
     piece: NDArray[np.int64] = field(repr=False)
     ruled: NDArray[np.bool_] = field(repr=False)
     width: NDArray[np.float64] = field(repr=False)
@@ -75,15 +79,31 @@ def find_runs(dark: NDArray[np.float32], px_per_mm: float) -> Runs:
     change = np.flatnonzero(columns[:, 1:] != columns[:, :-1])
     column, above = np.divmod(change[::2], columns.shape[1] - 1)
     last = change[1::2] % (columns.shape[1] - 1)
+    top = above + 1.5 - _beyond(dark[above, column], dark[above + 1, column])
+    bottom = last + 0.5 + _beyond(dark[last + 1, column], dark[last, column])
+    first, final = _within(dark >= STRONG, column, above + 1, last)
+    blur = BLUR_MM * px_per_mm
     return Runs(
         first=np.searchsorted(column, np.arange(dark.shape[1] + 1)),
-        top=above + 1.5 - _beyond(dark[above, column], dark[above + 1, column]),
-        bottom=last + 0.5 + _beyond(dark[last + 1, column], dark[last, column]),
+        top=top,
+        bottom=bottom,
+        dark_top=np.where(first <= final, np.maximum(top, first - blur), np.nan),
+        dark_bottom=np.where(first <= final, np.minimum(bottom, final + 1 + blur), np.nan),
         piece=labels[above + 1, column].astype(np.int64),
         ruled=_ruled(mask, px_per_mm)[(above + 1 + last) // 2, column] > 0,
         width=boxes[:, cv2.CC_STAT_WIDTH].astype(np.float64),
         height=boxes[:, cv2.CC_STAT_HEIGHT].astype(np.float64),
     )
+
+
+def _within(
+    mask: NDArray[np.bool_], column: NDArray[np.int64], top: NDArray[np.int64], bottom: NDArray[np.int64]
+) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    """Return the first and the last row of a mask within each run; the first is greater where there is none."""
+    row = np.arange(len(mask), dtype=np.int32)[:, None]
+    before = np.maximum.accumulate(np.where(mask, row, np.int32(-1)), axis=0)
+    after = np.minimum.accumulate(np.where(mask, row, np.int32(len(mask)))[::-1], axis=0)[::-1]
+    return after[top, column].astype(np.int64), before[bottom, column].astype(np.int64)
 
 
 def strokes(dark: NDArray[np.float32], px_per_mm: float) -> NDArray[np.uint8]:

@@ -8,6 +8,8 @@ from numpy.typing import NDArray
 from adapters.scan.follow import follow
 from adapters.scan.nouns import Curve, Sheet
 from adapters.scan.pen import drawn
+from adapters.scan.runs import Runs
+from adapters.scan.spans import spans
 
 PX_PER_MM = 8.0
 WIDTH, HEIGHT = 200.0, 100.0  # mm
@@ -119,7 +121,7 @@ def test_a_tall_wave_crosses_another_row_and_harms_neither() -> None:
 def test_a_trace_begins_as_far_into_its_ink_as_it_goes_on_after_a_gap() -> None:
     ink = np.full(400, np.nan)
     ink[100:200] = ink[260:350] = 50.0
-    curve = drawn(ink, ink + 3.0, PX_PER_MM)
+    curve = drawn((ink, ink + 3.0), (ink, ink + 3.0), PX_PER_MM)
     seen = np.isfinite(curve.y)
     ends = np.flatnonzero(np.diff(seen.astype(int)))
     begin, left, again, end = curve.x[[ends[0] + 1, ends[1], ends[2] + 1, ends[3]]]
@@ -128,3 +130,33 @@ def test_a_trace_begins_as_far_into_its_ink_as_it_goes_on_after_a_gap() -> None:
     assert begin >= 100.5 / PX_PER_MM
     assert end <= 349.5 / PX_PER_MM + 1e-9
     assert left <= 199.5 / PX_PER_MM + 1e-9
+
+
+def level_with_a_spike(dark: bool) -> Curve:
+    """A level trace 0.5 mm thick, with a spike 3 pixels wide and 80 high that is dark to its tip, or not at all."""
+    top = np.full(400, 400.0)
+    top[200:203] = 320.0
+    bottom = np.full(400, 404.0)
+    return drawn((top, bottom), (top if dark else np.full(400, 400.0), bottom), PX_PER_MM)
+
+
+def test_a_tip_that_is_narrower_than_the_pen_is_followed_to_its_end() -> None:
+    curve = level_with_a_spike(dark=True)
+    assert np.nanmin(curve.y) == pytest.approx(320 / PX_PER_MM + 0.25, abs=0.1)
+    assert np.nanmax(np.abs(curve.y[np.abs(curve.x - 201.5 / PX_PER_MM) > 0.5] - 402 / PX_PER_MM)) < 0.05
+
+
+def test_a_pale_line_that_touches_a_trace_is_no_tip() -> None:
+    assert np.nanmin(level_with_a_spike(dark=False).y) > 400 / PX_PER_MM
+
+
+def test_a_stroke_that_is_parted_in_a_column_is_one() -> None:
+    tops, bottoms = np.array([100.0, 40, 15, 60, 10, 100]), np.array([104.0, 102, 40, 104, 90, 104])
+    # The third column has two runs: the tip, and the stroke below it, which the way passes.
+    columns = np.array([0, 1, 2, 2, 3, 4])
+    piece, size = np.ones(6, np.int64), np.array([6.0, 100.0])
+    first = np.searchsorted(columns, np.arange(6))
+    runs = Runs(first, tops, bottoms, tops, bottoms, piece, np.zeros(6, bool), size, size)
+    ((ink, dark),) = spans(runs, np.array([[0, 1, 3, 4, 5]]), PX_PER_MM)
+    assert ink[0].tolist() == dark[0].tolist() == [100, 40, 15, 10, 100]
+    assert ink[1].tolist() == [104, 102, 104, 90, 104]
