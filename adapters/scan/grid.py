@@ -4,11 +4,13 @@ from dataclasses import dataclass, field
 from typing import Final
 
 import numpy as np
+from numpy.typing import NDArray
 
+from adapters.scan.bend import Bend, bend_of
 from adapters.scan.lattice import lattice_of
 from adapters.scan.nouns import MM_PER_INCH, Picture
 from adapters.scan.period import read_period
-from adapters.scan.plane import plane_of
+from adapters.scan.plane import Plane, phases, plane_of, positions
 from adapters.scan.response import grid_response, working_copy
 from adapters.scan.tiles import Floats, tiles_of
 
@@ -29,11 +31,13 @@ class Grid:
         to_mm: float64 (3, 3), from the picture's pixels (x, y, 1) to mm: x to the right along one set of lines, y down.
         surety: 0 to 1.
         box: left, top, right, bottom, mm: what shows the grid.
+        bend: how far bent paper carries places away from there; None where it is flat.
     """
 
     to_mm: Floats = field(repr=False)
     surety: float
     box: tuple[float, float, float, float]
+    bend: Bend | None = field(default=None, repr=False)
 
 
 def find_grid(picture: Picture) -> Grid | None:
@@ -53,4 +57,12 @@ def find_grid(picture: Picture) -> Grid | None:
     to_mm = np.diag([*reading.mm, 1.0]) @ plane.finest @ shrink
     low, high = plane.bounds
     box = (*(low * reading.mm), *(high * reading.mm))
-    return Grid(to_mm, float(found.mean()), box)
+    return Grid(to_mm, float(found.mean()), box, _bend(plane, response, np.array(reading.mm)))
+
+
+def _bend(plane: Plane, response: NDArray[np.float32], mm: Floats) -> Bend | None:
+    """The bend of a page; of panels, which have each a grid of its own, none can be told."""
+    if plane.finest is not plane.matrix:
+        return None
+    points, ahead, seen = phases(plane.finest, response)
+    return bend_of((positions(plane.finest, points[seen]) + ahead[seen]) * mm, ahead[seen] * mm)

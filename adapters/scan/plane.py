@@ -86,26 +86,32 @@ def _from_frequencies(pairs: Floats, centres: Floats) -> Floats:
 
 
 def _from_phases(matrix: Floats, response: NDArray[np.float32]) -> Plane:
+    points, ahead, seen = phases(matrix, response)
+    wanted = positions(matrix, points.reshape(-1, 2)).reshape(points.shape) + ahead
+    return _exact(matrix, points[seen], wanted[seen], _neighbours(seen))
+
+
+def phases(matrix: Floats, response: NDArray[np.float32]) -> tuple[Floats, Floats, NDArray[np.bool_]]:
+    """Return where cells are, how many periods ahead of a plane, both (rows, columns, 2), and which are seen."""
     height, width = response.shape
     x, y = np.meshgrid(np.arange(width, dtype=np.float32), np.arange(height, dtype=np.float32))
     m = matrix.astype(np.float32)
     depth = m[2, 0] * x + m[2, 1] * y + m[2, 2]
     rows, columns = max(1, height // _CELL), max(1, width // _CELL)
-    phases = []
+    found = []
     for line in m[:2]:
         turns = 2 * np.float32(np.pi) * (line[0] * x + line[1] * y + line[2]) / depth
         real, imaginary = cv2.polarToCart(response, -turns)
-        phases.append(
+        found.append(
             _cells(np.asarray(real, np.float32), rows, columns)
             + 1j * _cells(np.asarray(imaginary, np.float32), rows, columns)
         )
-    sizes = np.minimum(np.abs(phases[0]), np.abs(phases[1]))
+    sizes = np.minimum(np.abs(found[0]), np.abs(found[1]))
     seen = sizes > _WEAK * np.percentile(sizes, 75)
-    ahead = np.stack([unwrapped(np.angle(each) / (2 * np.pi), sizes * seen) for each in phases], -1)
+    ahead = np.stack([unwrapped(np.angle(each) / (2 * np.pi), sizes * seen) for each in found], -1)
     down, across = np.indices(seen.shape)
     points = np.stack([(across + 0.5) * width / columns - 0.5, (down + 0.5) * height / rows - 0.5], -1)
-    wanted = positions(matrix, points.reshape(-1, 2)).reshape(points.shape) + ahead
-    return _exact(matrix, points[seen], wanted[seen], _neighbours(seen))
+    return points, ahead, seen
 
 
 def _neighbours(seen: NDArray[np.bool_]) -> NDArray[np.int64]:

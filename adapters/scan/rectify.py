@@ -5,7 +5,9 @@ from typing import Final
 
 import cv2
 import numpy as np
+from numpy.typing import NDArray
 
+from adapters.scan.bend import Bend
 from adapters.scan.grid import Grid, find_grid
 from adapters.scan.nouns import MM_PER_INCH, Picture, Sheet
 from adapters.scan.orient import laid_across
@@ -29,6 +31,7 @@ _MARGIN: Final = 45.0
 # A sheet is at most so long, mm: a page that is seen aslant has no end where it meets the horizon.
 _LONGEST: Final = 600.0
 _WHITE: Final = (255, 255, 255)
+_NODE: Final = 16  # pixels of a sheet
 
 
 def rectify(picture: Picture) -> Sheet:
@@ -47,6 +50,8 @@ def rectify(picture: Picture) -> Sheet:
     left, top, right, bottom = _extent(grid, picture)
     to_sheet = np.array([[size, 0, -left * size], [0, size, -top * size], [0, 0, 1]]) @ grid.to_mm
     sheet = _warped(picture, to_sheet, size, (right - left, bottom - top), grid.surety)
+    if grid.bend is not None:
+        sheet = replace(sheet, pixels=_unbent(picture, grid, grid.bend, (left, top), sheet))
     box = (grid.box[0] - left, grid.box[1] - top, grid.box[2] - left, grid.box[3] - top)
     return laid_across(replace(sheet, pixels=paper_alone(sheet.pixels, size, box)))
 
@@ -99,3 +104,22 @@ def _warped(picture: Picture, matrix: Floats, size: float, mm: tuple[float, floa
         picture.pixels, matrix, shape, flags=flags, borderMode=cv2.BORDER_CONSTANT, borderValue=_WHITE
     )
     return Sheet(np.asarray(pixels, np.uint8), size, matrix / matrix[2, 2], surety)
+
+
+def _unbent(picture: Picture, grid: Grid, bend: Bend, corner: tuple[float, float], sheet: Sheet) -> NDArray[np.uint8]:
+    """Return a sheet's pixels with its paper's bend straightened: what lies on the grid lies there on the sheet.
+
+    Where its places come from is told every _NODE pixels, and lies evenly between.
+    """
+    height, width = sheet.pixels.shape[:2]
+    rows, columns = height // _NODE + 3, width // _NODE + 3
+    down, across = np.indices((rows, columns), np.float64)
+    nodes = np.stack([across.ravel(), down.ravel()], axis=1) * _NODE - (_NODE + 1) / 2
+    places = nodes / sheet.px_per_mm + np.array(corner)
+    back = np.asarray(np.linalg.inv(grid.to_mm), np.float64)
+    sources = positions(back, places - bend.at(places)).astype(np.float32).reshape(rows, columns, 2)
+    fine = cv2.resize(sources, (columns * _NODE, rows * _NODE), interpolation=cv2.INTER_LINEAR)
+    x, y = cv2.split(np.ascontiguousarray(fine[_NODE : _NODE + height, _NODE : _NODE + width]))
+    flags = cv2.INTER_CUBIC if sheet.px_per_mm == _COARSEST_SHEET else cv2.INTER_LINEAR
+    pixels = cv2.remap(picture.pixels, x, y, flags, borderMode=cv2.BORDER_CONSTANT, borderValue=_WHITE)
+    return np.asarray(pixels, np.uint8)
