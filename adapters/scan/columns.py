@@ -21,8 +21,9 @@ _WIDTHS: Final = 0.035  # share by which columns may be wider or narrower than l
 _BESIDE: Final = 2.5  # mm beside the begin of rows that boundaries may say the columns begin
 _TOGETHER: Final = 0.5  # mm within which rows begin together
 _MOST_ROWS: Final = 0.6  # share of them that must
-# A label stands so many mm after its column's boundary, at least and at most; and what is usual.
-_LABEL: Final = (-1.5, 6.0)
+# A label begins so many mm after its column's boundary, at least, where it stands below the middle of a mark, and at
+# most; and what is usual.
+_LABEL: Final = (-2.5, 6.0)
 _USUAL: Final = 1.5
 _GAP: Final = 2.0  # mm; what is wider parts panels rather than traces, and is no time
 _PEN: Final = 0.8  # mm by which a panel may look wider or narrower than it is

@@ -13,6 +13,10 @@ REACH_MM: Final = 1.2  # from a strip's end, within which what is upright may pa
 STEEP: Final = 3.0  # mm per mm from which on a stroke is upright
 UPRIGHT: Final = 10.0  # mm per mm of a pulse, or of an edge
 PULSE_MM: Final = 4.0  # from a strip's end, within which what leads to another level is a pulse, or the paper's edge
+WAVE_MM: Final = 1.5  # within which a narrow wave's flanks follow each other
+EDGE_MM: Final = 10.0  # the same of what is ruled there, as a cut or a frame is: no trace is so straight
+FLAT_MM: Final = 0.4  # by which that strays
+PEN_MM: Final = 0.25  # beside an upright stroke that are its own ink
 OTHER_MM: Final = 5.0  # between the two levels: more than an ST segment differs from what was before its QRS complex
 SETTLED_MM: Final = 0.5  # beside the upright stroke, that show its levels
 
@@ -31,7 +35,8 @@ def _without(curve: Curve) -> Curve:
     if len(seen) < 2:
         return curve
     y = curve.y.copy()
-    steep = np.abs(np.gradient(y, curve.x))
+    steep = np.zeros(len(y))
+    steep[seen] = np.abs(np.gradient(y[seen], curve.x[seen]))  # a piece as short as a stroke has no neighbours
     upright = steep > STEEP
     first, last = curve.x[seen[0]], curve.x[seen[-1]]
     begins = np.flatnonzero(upright & (curve.x - first <= REACH_MM))
@@ -45,11 +50,15 @@ def _without(curve: Curve) -> Curve:
 
 def _leads_away(curve: Curve, upright: NDArray[np.bool_], last: float) -> NDArray[np.bool_]:
     """Return which points are of an upright stroke near a strip's end, to a level from which it does not come back."""
-    y, late = curve.y, np.flatnonzero(upright & (last - curve.x <= PULSE_MM))
-    steps = round(SETTLED_MM / float(curve.x[1] - curve.x[0]))
+    y, strokes, step = curve.y, np.flatnonzero(upright), float(curve.x[1] - curve.x[0])
     away = np.zeros(len(y), bool)
-    if len(late):
-        before, after = y[max(late[0] - steps, 0) : late[0]], y[late[-1] + 1 :]
+    for reach, strays in ((PULSE_MM, np.inf), (EDGE_MM, FLAT_MM)):
+        late = strokes[last - curve.x[strokes] <= reach]
+        if not len(late):
+            continue
+        late = strokes[strokes >= late[0] - round(WAVE_MM / step)]  # a wave that stands across that place is whole
+        before, after = y[max(late[0] - round(SETTLED_MM / step), 0) : late[0]], y[late[-1] + round(PEN_MM / step) :]
         if np.isfinite(before).any() and np.isfinite(after).any():
-            away[late] = abs(float(np.nanmedian(after)) - float(np.nanmedian(before))) > OTHER_MM
+            apart = abs(float(np.nanmedian(after)) - float(np.nanmedian(before)))
+            away[late] |= apart > OTHER_MM and float(np.nanmax(after) - np.nanmin(after)) <= strays
     return away

@@ -12,7 +12,7 @@ from adapters.scan.plans import plans
 from adapters.scan.rows import rows_of
 from ecg.errors import UnreadablePage
 from ecg.leads import LEADS
-from tests.unit.adapters.scan.drawn import COLUMNS_3X4, Printer, leads_at, sheet
+from tests.unit.adapters.scan.drawn import COLUMNS_3X4, Printer, leads_at, sheet, word
 
 SIX_BY_TWO = (LEADS[:6], LEADS[6:])
 FOUR_BY_THREE = (LEADS[:4], LEADS[4:8], LEADS[8:])
@@ -241,3 +241,10 @@ def test_laws_alone_do_not_make_it_cabrera() -> None:
     words = tuple(word for word in printer.words() if word.text[0] == "V")
     with pytest.raises(UnreadablePage):
         placed(printer, words)
+
+
+def test_labels_below_the_middle_of_marks_leave_columns_where_rows_begin() -> None:
+    printer = PRINTERS["3x4+1"]
+    strips = placed(printer, tuple(word(each.text, each.box[0] - 3.7, each.box[1]) for each in printer.words()))
+    for strip, number in zip(strips[:12], np.repeat(range(4), 3), strict=True):
+        assert strip.curve.x[0] == pytest.approx(printer.begin + number * printer.width, abs=0.6)

@@ -45,3 +45,25 @@ def test_a_beat_near_the_end_that_comes_back_is_whole() -> None:
     y = WAVES - 12 * np.exp(-(((X - (X[-1] - 2.5)) / 0.4) ** 2))
     (found,) = without_seams([strip(y)])
     assert np.isfinite(found.curve.y).all()
+
+
+@pytest.mark.parametrize("before", [3.6, 3.9, 4.2, 4.5])
+def test_a_beat_about_the_place_where_a_pulse_may_begin_is_whole(before: float) -> None:
+    y = WAVES - 20 * np.exp(-(((X - (X[-1] - before)) / 0.4) ** 2))
+    (found,) = without_seams([strip(y)])
+    assert np.isfinite(found.curve.y).all()
+
+
+def test_a_ruled_edge_that_a_trace_runs_into_is_none() -> None:
+    y = np.where(X[-1] - X < 8.0, 40.0, WAVES)
+    (found,) = without_seams([strip(y)])
+    assert np.isnan(found.curve.y[X[-1] - X < 7.9]).all()
+    assert np.isfinite(found.curve.y[X[-1] - X > 8.2]).all()
+
+
+def test_a_separator_of_which_a_stroke_alone_is_seen_is_left_out() -> None:
+    y = np.where(X[-1] - 0.15 < X, WAVES - 5.0 * (X - X[-1] + 0.15) / 0.15, WAVES)
+    y[(X[-1] - 0.4 < X) & (X[-1] - 0.12 > X)] = np.nan  # a label's ink
+    (found,) = without_seams([strip(y)])
+    seen = np.isfinite(found.curve.y)
+    assert np.abs(found.curve.y - WAVES)[seen].max() < 0.2
