@@ -1,25 +1,32 @@
-"""`python -m benchmarks.pages draw|measure|all|survive|errors`: how well the scan door reads pages that are known."""
+"""How well the scan door reads pages that are known.
+
+`python -m benchmarks.pages draw|measure|all|survive|errors|baseline`.
+"""
 
 import argparse
 import os
 import sys
 from pathlib import Path
 
-from benchmarks.pages import errors
+from benchmarks.pages import errors, prints
+from benchmarks.pages.baseline import fit_baseline
 from benchmarks.pages.draw import KINDS, draw
 from benchmarks.pages.measure import PageFigure, measured, write
 from benchmarks.pages.report import report
 from benchmarks.pages.survive import Survived, survived, told
 from training.corpus import Corpus
+from training.run import open_run
 
 WEIGHTS = Path("models/weights")
 TRAINING = range(1, 9)  # the folds of which the image arm learns
+TEN_STEPS = "the paper's ten steps, its Lead II arm"
+IMAGE_CNN = "the paper's ten steps, its image CNN"
 
 
 def main() -> None:
     """Do what is asked."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("what", choices=["draw", "measure", "all", "survive", "errors"])
+    parser.add_argument("what", choices=["draw", "measure", "all", "survive", "errors", "baseline"])
     parser.add_argument("--out", type=Path, default=Path("out/pages"), help="where the pages lie")
     parser.add_argument("--count", type=int, help="how many pages: of each kind 200, of the corpus 600, if not said")
     parser.add_argument("--seed", type=int, default=12, help="of the pages; the door was made on 7")
@@ -28,7 +35,8 @@ def main() -> None:
     parser.add_argument("--corpus", type=Path, help="PTB-XL in its official layout, for survive and errors")
     parser.add_argument("--image", type=Path, default=WEIGHTS / "image.json", help="the image arm's card")
     parser.add_argument("--digital", type=Path, default=WEIGHTS / "twelve-lead.json", help="the 12-lead arm's card")
-    parser.add_argument("--strip", type=Path, help="the card of the paper's lead II arm, to score its ten steps")
+    parser.add_argument("--lead-ii", type=Path, help="the run of the paper's Lead II arm, for baseline and survive")
+    parser.add_argument("--image-cnn", type=Path, help="the run of the paper's image arm, for survive")
     asked = parser.parse_args()
     if asked.what == "survive":
         print(_survive(asked))
@@ -36,10 +44,15 @@ def main() -> None:
     if asked.what == "errors":
         print(errors.table(list(errors.pages(Corpus(asked.corpus), TRAINING, asked.count or 300, asked.seed))))
         return
+    if asked.what == "baseline":
+        if asked.lead_ii is None:
+            parser.error("baseline starts from the run of the paper's Lead II arm: --lead-ii RUN")
+        print(fit_baseline(Corpus(asked.corpus), asked.out, asked.lead_ii, asked.seed, asked.processes))
+        return
     if asked.what != "measure":
         draw(asked.out, asked.count or 200, asked.seed)
     if asked.what != "draw":
-        print(report(_measured(asked)), end="")
+        print(report(_measured(asked), prints.told(prints.prints())), end="")
 
 
 def _measured(asked: argparse.Namespace) -> list[PageFigure]:
@@ -57,7 +70,9 @@ def _survive(asked: argparse.Namespace) -> str:
         pages.append(each)
         if len(pages) % 20 == 0:
             print(f"{len(pages)} pages", file=sys.stderr)
-    return told(corpus, pages, asked.image, asked.digital, asked.strip)
+    runs = {TEN_STEPS: asked.lead_ii, IMAGE_CNN: asked.image_cnn}
+    baselines = {name: open_run(run) for name, run in runs.items() if run is not None}
+    return told(corpus, pages, asked.image, asked.digital, baselines)
 
 
 if __name__ == "__main__":

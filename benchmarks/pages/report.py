@@ -37,12 +37,21 @@ regression on the truth is more than 10 % from 1, time where the lead correlates
 {table}
 
 {reasons}
+
+## Two prints of 2013
+
+By dicom-ecg-plot as it was in 2013, 3x4+1, from pydicom's 12-lead recording, which it filtered from 0.05 to 40 Hz
+(`../shared/samples/prints`); the same figures:
+
+{prints}
+
+What the project's own generator draws is read in [on-paper.md](on-paper.md): a smoke test.
 """
 
 
-def report(pages: Sequence[PageFigure]) -> str:
-    """Return the whole page."""
-    return PAGE.format(table=table(pages), reasons=refusals(pages)).rstrip() + "\n"
+def report(pages: Sequence[PageFigure], prints: str) -> str:
+    """Return the whole page; `prints` is the table of the prints among the samples."""
+    return PAGE.format(table=table(pages), reasons=refusals(pages), prints=prints)
 
 
 def refusals(pages: Sequence[PageFigure]) -> str:

@@ -13,9 +13,7 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
-from adapters.scan.nouns import Picture
-from adapters.scan.pictures import page as page_of
-from adapters.scan.ten_steps import ten_steps
+from benchmarks.pages.baseline import scores, strip_of
 from benchmarks.pages.door import ReadPage, read_page
 from benchmarks.pages.settings import FS
 from benchmarks.pages.snr import figures
@@ -26,6 +24,7 @@ from models.network import NetworkClassifier, load
 from training.compare import by_label
 from training.corpus import Corpus, Entry
 from training.labels import TARGETS
+from training.run import Run
 from training.statistics import auc_interval
 from training.synthesise.write import Order, chosen, one_page
 
@@ -49,10 +48,6 @@ class Survived:
         """Return what was read as a network gets it; None where it was refused."""
         return None if self.found is None else canonicalise(Waveform(self.found, LEADS, FS))[0]
 
-    def strip_window(self) -> CanonicalEcg:
-        """Return what the ten steps made of the page, as lead II."""
-        return canonicalise(Waveform(self.strip[None], ("II",), FS))[0]
-
 
 def survived(corpus: Corpus, out: Path, count: int, seed: int, processes: int = 1) -> Iterator[Survived]:
     """Print, read and keep a random `count` recordings of the fold, by `seed`, in so many processes."""
@@ -74,7 +69,7 @@ def _kept(signal: NDArray[np.float32], number: int, order: Order, file: Path) ->
         data, page, _ = one_page(signal, number, order)
         read = read_page(data)
         found = np.zeros((0, 0), np.float32) if read.signal is None else read.signal
-        np.savez(file, found=found, reason=read.reason, snr=_snr(page.truth, read), strip=_strip(data))
+        np.savez(file, found=found, reason=read.reason, snr=_snr(page.truth, read), strip=strip_of(data))
     return file
 
 
@@ -82,19 +77,16 @@ def _snr(truth: NDArray[np.float32], read: ReadPage) -> float:
     return 0.0 if read.signal is None else float(np.mean([each.snr for each in figures(truth, read.signal)]))
 
 
-def _strip(data: bytes) -> NDArray[np.float32]:
-    picture = page_of(data, 0)
-    assert isinstance(picture, Picture)
-    return ten_steps(picture)
+def told(corpus: Corpus, pages: Sequence[Survived], image: Path, digital: Path, baselines: dict[str, Run]) -> str:
+    """Return the figures as Markdown: the image arm, also with refusals as prevalence, beside the digital arm.
 
-
-def told(corpus: Corpus, pages: Sequence[Survived], image: Path, digital: Path, strip: Path | None) -> str:
-    """Return the figures as Markdown: the image arm, also with refusals as prevalence, beside the digital arm."""
+    `baselines` are runs by name that read what the ten steps made of the pages.
+    """
     truth = corpus.targets([each.entry for each in pages])[:, [each.code for each in TARGETS].index(LABEL)]
     read = np.array([each.found is not None for each in pages])
     windows = [window for each in pages if (window := each.window()) is not None]
-    scores = np.full(len(pages), truth.mean())  # of a refusal nothing is known but how frequent it is
-    scores[read] = _scores(load(image), windows)
+    given = np.full(len(pages), truth.mean())  # of a refusal nothing is known but how frequent it is
+    given[read] = _scores(load(image), windows)
     whole = _scores(load(digital), [corpus.window(each.entry) for each in pages])
     rows = [
         f"{len(pages)} recordings of fold {FOLD}, {int(truth.sum())} with {LABEL}; refused {int((~read).sum())};"
@@ -102,16 +94,13 @@ def told(corpus: Corpus, pages: Sequence[Survived], image: Path, digital: Path, 
         "",
         f"| {LABEL} | n | AUC (95 %) |",
         "|---|--:|--:|",
-        _row("digitised, image arm", truth[read], scores[read]),
-        _row("the same, refusals scored as prevalence", truth, scores),
+        _row("digitised, image arm", truth[read], given[read]),
+        _row("the same, refusals scored as prevalence", truth, given),
         _row("digital, on those that were read", truth[read], whole[read]),
         _row("digital, all", truth, whole),
     ]
-    if strip is not None:
-        arm = load(strip)
-        rows.append(
-            _row("the paper's ten steps, its lead II arm", truth, _scores(arm, [p.strip_window() for p in pages]))
-        )
+    strips = np.stack([each.strip for each in pages])
+    rows += [_row(name, truth, scores(run, strips, LABEL)) for name, run in baselines.items()]
     return "\n".join(rows + [f"| {name} | | {value} |" for name, value in PAPERS.items()])
 
 

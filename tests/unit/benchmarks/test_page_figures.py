@@ -94,6 +94,7 @@ def test_the_report_counts_refusals_and_what_is_off() -> None:
         PageFigure("clean", "002", "ecg-plot", "3x4", "no-grid", False, 1.0, ()),
         PageFigure("clean", "003", "ecg-plot", "3x4", "no-grid", False, 1.0, ()),
     ]
-    row = next(line for line in report(pages).splitlines() if line.startswith("| **clean**"))
+    row = next(line for line in report(pages, "").splitlines() if line.startswith("| **clean**"))
     assert "| 4 | 50 % |" in row and "| 50.0 % | 0.0 % | 50.0 % |" in row
-    assert "- clean: `no-grid` 2" in report(pages)
+    assert "- clean: `no-grid` 2" in report(pages, "the prints")
+    assert "the prints" in report(pages, "the prints")
