@@ -11,7 +11,7 @@ import subprocess
 import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import closing, contextmanager
+from contextlib import closing, contextmanager, suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -212,13 +212,21 @@ def test_what_was_created_singly_is_found_by_a_transaction(peer: Peer) -> None:
     assert references == {f"DiagnosticReport/{parts(peer, sent)['id']}"}
 
 
+def delivered(ehr: EhrDestination, sent: Report) -> Receipt:
+    """Deliver as the service does: once more where the server could not be reached, as a busy one may not be."""
+    for _ in range(3):
+        with suppress(Unreachable):
+            return ehr.deliver(sent)
+    return ehr.deliver(sent)
+
+
 @pytest.mark.parametrize("transaction", [True, False], ids=["transaction", "single creates"])
 def test_twenty_deliveries_at_once_leave_one_report(peer: Peer, transaction: bool) -> None:
     # Without the destination's lock sekmet doubles Observation, Media and Provenance in single creates: it looks and
     # creates in two steps. Neither server does so in a transaction.
     sent = fresh(20 + transaction)
     with destination(peer, transaction=transaction) as ehr, ThreadPoolExecutor(20) as pool:
-        receipts = set(pool.map(lambda _: ehr.deliver(sent), range(20)))
+        receipts = set(pool.map(lambda _: delivered(ehr, sent), range(20)))
     assert {each.reference for each in receipts} == {f"DiagnosticReport/{parts(peer, sent)['id']}"}
 
 

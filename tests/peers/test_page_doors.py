@@ -23,7 +23,7 @@ BASELINE = SHARED / "scans" / "ecg00012.jpg"  # as JPEG baseline, the one kind t
 CORNER = SHARED / "scans" / "ecg00008.jpg"
 PRINT = SHARED / "prints" / "anonymous_ecg_3x4_1.pdf"
 TOOLS = ("storescu", "pdf2dcm", "img2dcm", "dcmcjpeg")
-UUIDS = re.compile(r"[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}")
+UUIDS = re.compile(r"^[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}", re.MULTILINE)
 OURS = report(asserted=("MI",))
 TITLE = "Digitised from an image - experimental"
 WARD = '[[destination]]\nname = "ward"\nkind = "folder"\ndirectory = "{place}/ward"\n'
@@ -54,7 +54,7 @@ def client(site: Site) -> Iterator[httpx.Client]:
 
 
 def jobs(site: Site) -> set[str]:
-    """Return the ids of all jobs."""
+    """Return the ids of all jobs, each at the begin of a line: a report may stand at its end."""
     return set(UUIDS.findall(site.command("jobs", "list")))
 
 
