@@ -36,6 +36,10 @@ class Bend:
         away = _terms((places - self.middle) / self.size) @ self.coefficients
         return np.asarray(np.clip(away, *self.most))
 
+    def carried(self, places: Floats) -> Floats:
+        """Return by how many mm places (n, 2), mm on the plane, are carried right and down: (n, 2)."""
+        return self.at(places + self.at(places + self.at(places)))
+
 
 def bend_of(places: Floats, away: Floats) -> Bend | None:
     """Return the bend of paper whose cells at places (n, 2) are carried away by (n, 2), mm; None where it is not bent.

@@ -21,6 +21,7 @@ _LEAST: Final = 0.12
 _PLAIN: Final = 60.0
 # Cells may lie so far from the plane on average, mm: paper that is curled more than that is not read.
 _FURTHEST: Final = 1.5
+_ROUNDS: Final = 8  # in which a bend is told
 
 
 @dataclass(frozen=True, eq=False)
@@ -64,5 +65,16 @@ def _bend(plane: Plane, response: NDArray[np.float32], mm: Floats) -> Bend | Non
     """The bend of a page; of panels, which have each a grid of its own, none can be told."""
     if plane.finest is not plane.matrix:
         return None
-    points, ahead, seen = phases(plane.finest, response)
-    return bend_of((positions(plane.finest, points[seen]) + ahead[seen]) * mm, ahead[seen] * mm)
+    bend, carried, count = None, None, 0
+    for _ in range(_ROUNDS):
+        points, ahead, seen = phases(plane.finest, response, carried)
+        if seen.sum() <= count:
+            break
+        on_plane = positions(plane.finest, points.reshape(-1, 2)).reshape(points.shape)
+        found = bend_of((on_plane + ahead)[seen] * mm, ahead[seen] * mm)
+        if found is None:
+            break
+        # Where paper is bent most its lines are seen once it is known how they run beside.
+        bend, count = found, int(seen.sum())
+        carried = bend.carried(on_plane.reshape(-1, 2) * mm).reshape(points.shape) / mm
+    return bend

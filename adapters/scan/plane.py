@@ -91,17 +91,24 @@ def _from_phases(matrix: Floats, response: NDArray[np.float32]) -> Plane:
     return _exact(matrix, points[seen], wanted[seen], _neighbours(seen))
 
 
-def phases(matrix: Floats, response: NDArray[np.float32]) -> tuple[Floats, Floats, NDArray[np.bool_]]:
-    """Return where cells are, how many periods ahead of a plane, both (rows, columns, 2), and which are seen."""
+def phases(
+    matrix: Floats, response: NDArray[np.float32], carried: Floats | None = None
+) -> tuple[Floats, Floats, NDArray[np.bool_]]:
+    """Return where cells are, how many periods ahead of a plane, both (rows, columns, 2), and which are seen.
+
+    Where it is known by how much about cells are carried away from the plane, they are seen better for it.
+    """
     height, width = response.shape
     x, y = np.meshgrid(np.arange(width, dtype=np.float32), np.arange(height, dtype=np.float32))
     m = matrix.astype(np.float32)
     depth = m[2, 0] * x + m[2, 1] * y + m[2, 2]
     rows, columns = max(1, height // _CELL), max(1, width // _CELL)
     found = []
-    for line in m[:2]:
-        turns = 2 * np.float32(np.pi) * (line[0] * x + line[1] * y + line[2]) / depth
-        real, imaginary = cv2.polarToCart(response, -turns)
+    for axis, line in enumerate(m[:2]):
+        periods = (line[0] * x + line[1] * y + line[2]) / depth
+        if carried is not None:
+            periods += cv2.resize(carried[..., axis].astype(np.float32), (width, height))
+        real, imaginary = cv2.polarToCart(response, -2 * np.float32(np.pi) * periods)
         found.append(
             _cells(np.asarray(real, np.float32), rows, columns)
             + 1j * _cells(np.asarray(imaginary, np.float32), rows, columns)
@@ -111,7 +118,7 @@ def phases(matrix: Floats, response: NDArray[np.float32]) -> tuple[Floats, Float
     ahead = np.stack([unwrapped(np.angle(each) / (2 * np.pi), sizes * seen) for each in found], -1)
     down, across = np.indices(seen.shape)
     points = np.stack([(across + 0.5) * width / columns - 0.5, (down + 0.5) * height / rows - 0.5], -1)
-    return points, ahead, seen
+    return points, ahead if carried is None else ahead + carried, seen
 
 
 def _neighbours(seen: NDArray[np.bool_]) -> NDArray[np.int64]:

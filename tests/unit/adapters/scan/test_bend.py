@@ -8,7 +8,9 @@ from numpy.typing import NDArray
 from adapters.scan.bend import bend_of
 from adapters.scan.grid import find_grid
 from adapters.scan.nouns import Picture
+from adapters.scan.plane import phases
 from adapters.scan.rectify import rectify
+from adapters.scan.response import grid_response
 from tests.unit.adapters.scan.pages import Paper
 
 Floats = NDArray[np.float64]
@@ -56,3 +58,21 @@ def test_bent_paper_is_laid_flat() -> None:
 def test_flat_paper_is_left_as_it_is() -> None:
     found = find_grid(Picture(Paper().drawn()))
     assert found is not None and found.bend is None
+
+
+def test_where_paper_is_bent_most_its_lines_are_seen_once_it_is_known_how_they_run() -> None:
+    paper = Paper()
+    page = paper.drawn()
+    height, width = page.shape[:2]
+    down, across = np.indices((height, width), np.float64)
+    curl = 18.0 * (across / width) ** 2  # mm
+    source = np.stack([across + curl * paper.px_per_mm, down], axis=-1).astype(np.float32)
+    bent = cv2.remap(page, *cv2.split(source), cv2.INTER_CUBIC, borderMode=cv2.BORDER_REFLECT)
+    response = grid_response(np.asarray(bent, np.uint8))
+    flat = np.diag([1 / paper.px_per_mm, 1 / paper.px_per_mm, 1.0])
+    points, _, seen = phases(flat, response)
+    known = np.stack([18.0 * (points[..., 0] / width) ** 2, np.zeros(points.shape[:2])], axis=-1)
+    _, ahead, again = phases(flat, response, known)
+    inside = points[..., 0] < 0.8 * width
+    assert again[inside].mean() > 0.95 > 0.7 > seen[inside].mean()
+    assert np.median(np.ptp((ahead - known)[inside & again], axis=0)) < 0.2
