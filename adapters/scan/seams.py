@@ -18,6 +18,9 @@ EDGE_MM: Final = 10.0  # the same of what is ruled there, as a cut or a frame is
 FLAT_MM: Final = 0.4  # by which that strays
 PEN_MM: Final = 0.25  # beside an upright stroke that are its own ink
 OTHER_MM: Final = 5.0  # between the two levels: more than an ST segment differs from what was before its QRS complex
+STUB_MM: Final = (
+    2.5  # of a piece between a strip's end and a label: so little shows no wave, and may be the label's ink
+)
 SETTLED_MM: Final = 0.5  # beside the upright stroke, that show its levels
 
 
@@ -45,7 +48,17 @@ def _without(curve: Curve) -> Curve:
         y[: begins[-1] + 1] = np.nan
     if len(ends):
         y[ends[0] :] = np.nan
-    return Curve(curve.x, y, curve.surety)
+    return Curve(curve.x, _without_stubs(curve.x, y), curve.surety)
+
+
+def _without_stubs(x: NDArray[np.float64], y: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Return y with NaN for short pieces at either end that gaps, as a label leaves, part from the rest."""
+    seen = np.flatnonzero(np.isfinite(y))
+    pieces = np.split(seen, np.flatnonzero(np.diff(seen) > 1) + 1)
+    for at in (0, -1):
+        while len(pieces) > 1 and x[pieces[at][-1]] - x[pieces[at][0]] < STUB_MM:
+            y[pieces.pop(at)] = np.nan
+    return y
 
 
 def _leads_away(curve: Curve, upright: NDArray[np.bool_], last: float) -> NDArray[np.bool_]:

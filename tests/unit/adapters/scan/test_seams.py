@@ -67,3 +67,10 @@ def test_a_separator_of_which_a_stroke_alone_is_seen_is_left_out() -> None:
     (found,) = without_seams([strip(y)])
     seen = np.isfinite(found.curve.y)
     assert np.abs(found.curve.y - WAVES)[seen].max() < 0.2
+
+
+def test_a_short_piece_between_an_end_and_a_label_is_left_out() -> None:
+    y = np.where((X - X[0] > 2.2) & (X - X[0] < 5.0), np.nan, WAVES)
+    (found,) = without_seams([strip(y)])
+    assert np.isnan(found.curve.y[X - X[0] < 5.0]).all()
+    assert np.isfinite(found.curve.y[X - X[0] > 5.1]).all()
