@@ -45,8 +45,8 @@ class Recipe:
     `targets` are the outputs that count; with `helpers` the corpus's statements are learned beside them. A `schedule`
     is 'one-cycle' or 'plateau': then the rate is halved when the watched loss has not fallen for five epochs. With
     `patience` a run ends after so many epochs without a lower watched loss, and keeps the weights of the lowest; at 0
-    it goes to its end, and keeps the last. `initial`
-    is a run, or a file of weights, to start from: what fits by name and shape is taken over.
+    it goes to its end, and keeps the last. `initial` is a run, or a file of weights, to start from: what fits by name
+    and shape is taken over.
 
     Augmentation, each off at 0: `mixup` is the alpha of its beta; `shift` is in seconds; `stretch` and `gain` are
     shares; `wander` and `noise` are in mV at the electrodes; `masking` is the share of recordings that keep only some

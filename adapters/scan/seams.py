@@ -18,9 +18,7 @@ EDGE_MM: Final = 10.0  # the same of what is ruled there, as a cut or a frame is
 FLAT_MM: Final = 0.4  # by which that strays
 PEN_MM: Final = 0.25  # beside an upright stroke that are its own ink
 OTHER_MM: Final = 5.0  # between the two levels: more than an ST segment differs from what was before its QRS complex
-STUB_MM: Final = (
-    2.5  # of a piece between a strip's end and a label: so little shows no wave, and may be the label's ink
-)
+STUB_MM: Final = 2.5  # between a strip's end and a label: so little shows no wave, and may be the label's ink
 SETTLED_MM: Final = 0.5  # beside the upright stroke, that show its levels
 
 

@@ -18,26 +18,31 @@ from training.corpus import Corpus
 from training.run import open_run
 
 WEIGHTS = Path("models/weights")
+OF_THE_CORPUS = ("survive", "errors", "baseline")
 TRAINING = range(1, 9)  # the folds of which the image arm learns
-TEN_STEPS = "the paper's ten steps, its Lead II arm"
-IMAGE_CNN = "the paper's ten steps, its image CNN"
+TEN_STEPS = "the published ten steps and Lead II arm"
+IMAGE_CNN = "the published ten steps and image CNN"
 
 
 def main() -> None:
     """Do what is asked."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("what", choices=["draw", "measure", "all", "survive", "errors", "baseline"])
-    parser.add_argument("--out", type=Path, default=Path("out/pages"), help="where the pages lie")
+    parser.add_argument(
+        "--out", type=Path, default=Path("out/pages"), help="where pages, and what is fitted on them, lie"
+    )
     parser.add_argument("--count", type=int, help="how many pages: of each kind 200, of the corpus 600, if not said")
     parser.add_argument("--seed", type=int, default=12, help="of the pages; the door was made on 7")
     parser.add_argument("--kind", nargs="*", choices=KINDS, default=KINDS)
     parser.add_argument("--processes", type=int, default=os.cpu_count(), help="how many pages are read at a time")
-    parser.add_argument("--corpus", type=Path, help="PTB-XL in its official layout, for survive and errors")
+    parser.add_argument("--corpus", type=Path, help="PTB-XL in its official layout, for survive, errors and baseline")
     parser.add_argument("--image", type=Path, default=WEIGHTS / "image.json", help="the image arm's card")
     parser.add_argument("--digital", type=Path, default=WEIGHTS / "twelve-lead.json", help="the 12-lead arm's card")
     parser.add_argument("--lead-ii", type=Path, help="the run of the paper's Lead II arm, for baseline and survive")
     parser.add_argument("--image-cnn", type=Path, help="the run of the paper's image arm, for survive")
     asked = parser.parse_args()
+    if asked.what in OF_THE_CORPUS and asked.corpus is None:
+        parser.error(f"{asked.what} prints recordings of PTB-XL: --corpus DIR")
     if asked.what == "survive":
         print(_survive(asked))
         return

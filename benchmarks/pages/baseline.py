@@ -50,9 +50,9 @@ def fit_baseline(corpus: Corpus, out: Path, initial: Path, seed: int, processes:
     watched = chosen(corpus, [recipe.calibration_fold], WATCHED, seed)
     wanted = columns(recipe.targets)
     data = Data(
-        prepared(_strips(corpus, learned, out / "learned.npy", seed, processes), recipe),
+        prepared(_strips(corpus, learned, out / f"learned-{seed}.npy", seed, processes), recipe),
         corpus.targets(learned)[:, wanted].astype(np.float32),
-        prepared(_strips(corpus, watched, out / "watched.npy", seed, processes), recipe),
+        prepared(_strips(corpus, watched, out / f"watched-{seed}.npy", seed, processes), recipe),
         corpus.targets(watched)[:, wanted],
     )
     fit(data, recipe, out / "run")

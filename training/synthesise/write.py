@@ -68,8 +68,7 @@ def one_page(signal: NDArray[np.float32], number: int, order: Order) -> tuple[by
         number: the page's, so that each is drawn in its own way.
         order: how it is to be made.
     """
-    rng = np.random.default_rng((order.seed, number))
-    style = draw_style(rng, UNSEEN if order.unseen else SEEN)
+    style, rng = style_of(number, order)
     page = draw_page(signal, style, rng)
     worn = page.pixels
     if order.quality != "clean":
@@ -77,3 +76,9 @@ def one_page(signal: NDArray[np.float32], number: int, order: Order) -> tuple[by
             if rng.random() < often:
                 worn = mark(worn, rng)
     return CAPTURES[order.quality][1](worn, rng), page, style
+
+
+def style_of(number: int, order: Order) -> tuple[Style, np.random.Generator]:
+    """Return how a page looks, by its number, and the stream from which the rest of it is drawn."""
+    rng = np.random.default_rng((order.seed, number))
+    return draw_style(rng, UNSEEN if order.unseen else SEEN), rng

@@ -31,7 +31,7 @@ def test_the_papers_image_arm_learns_from_pages_and_scores_strips(
 
     run = baseline.fit_baseline(corpus, tmp_path / "out", tmp_path / "lead-ii", seed=1, processes=1)
 
-    strips = np.load(tmp_path / "out" / "learned.npy")
+    strips = np.load(tmp_path / "out" / "learned-1.npy")
     assert strips.shape == (9, 5000) and strips.any(axis=1).all()
     scores = baseline.scores(open_run(run), strips, "MI-or-STTC")
     assert scores.shape == (9,) and len(set(scores)) == 9
