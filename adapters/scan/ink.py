@@ -75,9 +75,12 @@ def _without_grid(reflected: Colours, px_per_mm: float) -> Colours:
 def _ruled(reflected: Colours, px_per_mm: float) -> Colours:
     """Return the shade of the grid's lines, also where bent paper carries its squares out of place."""
     upright = _recurring(_lines(reflected, px_per_mm, axis=0), px_per_mm)
-    # A trace without a wave is straight too, but upright lines never are traces: none across is taken for darker.
-    darkest = np.quantile(upright[:, ::3].reshape(-1, 3), 0.01, axis=0).astype(np.uint8)
-    across = np.maximum(_lines(reflected, px_per_mm, axis=1), darkest)
+    # A trace without a wave is straight too, but upright lines never are traces: by as much as a line across is darker
+    # than any of them, in one colour, a trace covers it, and takes as much of the others.
+    darkest = np.quantile(upright[:, ::3].reshape(-1, 3), 0.01, axis=0)
+    across = np.maximum(_lines(reflected, px_per_mm, axis=1), 1)
+    covered = np.maximum(darkest / across, 1.0).max(axis=2, keepdims=True)
+    across = np.minimum(across * covered, 255.0).astype(np.uint8)
     size = reflected.shape[1::-1]
     return np.asarray(cv2.min(cv2.resize(upright, size), cv2.resize(across, size)), np.uint8)
 

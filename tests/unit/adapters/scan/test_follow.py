@@ -160,3 +160,13 @@ def test_a_stroke_that_is_parted_in_a_column_is_one() -> None:
     ((ink, dark),) = spans(runs, np.array([[0, 1, 3, 4, 5]]), PX_PER_MM)
     assert ink[0].tolist() == dark[0].tolist() == [100, 40, 15, 10, 100]
     assert ink[1].tolist() == [104, 102, 104, 90, 104]
+
+
+def test_a_pale_level_trace_is_no_line_of_a_grid_of_another_colour() -> None:
+    x = np.arange(5.0, 195.0, 0.05)
+    page = sheet(np.where(x < 100, 52.56, 52.56 - beats(x)), x=x, grid=(250, 150, 140))
+    paper = sheet(x=np.zeros(0), grid=(250, 150, 140)).pixels
+    pale = (0.5 * page.pixels + 0.5 * paper).astype(np.uint8)
+    cv2.rectangle(pale, (40, 40), (60, 300), (20, 20, 20), -1)  # print that is darker than the trace
+    (curve,) = follow(Sheet(pale, PX_PER_MM, page.homography, page.grid))
+    assert np.isfinite(curve.y[(curve.x > 6) & (curve.x < 99)]).mean() > 0.98
