@@ -40,13 +40,27 @@ def _without(curve: Curve) -> Curve:
     steep[seen] = np.abs(np.gradient(y[seen], curve.x[seen]))  # a piece as short as a stroke has no neighbours
     upright = steep > STEEP
     first, last = curve.x[seen[0]], curve.x[seen[-1]]
-    begins = np.flatnonzero(upright & (curve.x - first <= REACH_MM))
-    ends = np.flatnonzero(upright & ((last - curve.x <= REACH_MM) | _leads_away(curve, steep > UPRIGHT, last)))
-    if len(begins):
-        y[: begins[-1] + 1] = np.nan
-    if len(ends):
-        y[ends[0] :] = np.nan
+    last = min([last, *curve.x[_leads_away(curve, steep > UPRIGHT, last)]])
+    begin = _innermost(curve.x[upright], first)
+    end = _innermost(curve.x[upright & (curve.x <= last)][::-1], last)
+    if begin is not None:
+        y[curve.x <= begin] = np.nan
+    if end is not None:
+        y[curve.x >= end] = np.nan
     return Curve(curve.x, _without_stubs(curve.x, y), curve.surety)
+
+
+def _innermost(strokes: NDArray[np.float64], end: float) -> float | None:
+    """Return the last place of strokes, in order from an end, that stand near it; None where none does.
+
+    Each is an end to the next, for a mark may stand beside what is left of a beat.
+    """
+    found = None
+    for place in strokes[np.abs(strokes - end) <= PULSE_MM].tolist():
+        if abs(place - (end if found is None else found)) > REACH_MM:
+            break
+        found = place
+    return found
 
 
 def _without_stubs(x: NDArray[np.float64], y: NDArray[np.float64]) -> NDArray[np.float64]:

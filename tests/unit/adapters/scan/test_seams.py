@@ -74,3 +74,13 @@ def test_a_short_piece_between_an_end_and_a_label_is_left_out() -> None:
     (found,) = without_seams([strip(y)])
     assert np.isnan(found.curve.y[X - X[0] < 5.0]).all()
     assert np.isfinite(found.curve.y[X - X[0] > 5.1]).all()
+
+
+@pytest.mark.parametrize("way", [1, -1])
+def test_a_separator_beside_what_is_left_of_a_beat_is_left_out(way: int) -> None:
+    inwards = (X - X[0] if way > 0 else X[::-1] - X[0]).round(3)
+    y = np.where(inwards < 0.4, WAVES + 10.0, WAVES)
+    y[(inwards > 1.4) & (inwards < 2.1)] -= 6.0
+    (found,) = without_seams([strip(y)])
+    assert np.isnan(found.curve.y[inwards < 2.0]).all()
+    assert np.isfinite(found.curve.y[inwards > 2.3]).all()
