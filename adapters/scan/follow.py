@@ -12,7 +12,7 @@ from adapters.scan.nouns import Curve, Sheet
 from adapters.scan.pen import drawn
 from adapters.scan.runs import Runs, find_runs
 from adapters.scan.spans import spans
-from adapters.scan.ways import find_ways, part
+from adapters.scan.ways import find_ways, part, rows_apart
 
 FINE: Final = 8.0  # px per mm below which a pen is narrower than two pixels, and its edges need finer ones
 
@@ -37,5 +37,10 @@ def trace(runs: Runs, px_per_mm: float) -> tuple[Curve, ...]:
     bases = find_baselines(runs, px_per_mm)
     if not len(bases):
         return ()
-    ways = part(runs, find_ways(runs, bases, px_per_mm), bases)
+    ways = find_ways(runs, bases, px_per_mm)
+    rows = rows_apart(ways)
+    if not rows.all():
+        bases = bases[rows]
+        ways = find_ways(runs, bases, px_per_mm)
+    ways = part(runs, ways, bases)
     return tuple(drawn(ink, dark, px_per_mm) for ink, dark in spans(runs, ways, px_per_mm))

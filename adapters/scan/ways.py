@@ -25,6 +25,7 @@ ANY: Final = 0.002  # and for any ink: of two runs as good, the longer is the st
 OTHERS: Final = 1.0  # what ink pays per millimetre across that is surely another row's
 MUCH: Final = 0.2  # of the level ink of a piece: less of it tells no row
 NONE: Final = -1
+SHARED: Final = 0.5  # of a way, from which on it is another row's; rows that lie apart share their crossings alone
 
 
 def find_ways(runs: Runs, bases: NDArray[np.float64], px_per_mm: float) -> NDArray[np.int64]:
@@ -91,6 +92,19 @@ def _traced_back(runs: Runs, back: list[NDArray[np.int64]], cost: NDArray[np.flo
         path[:, c] = np.where(found < runs.first[c + 1], found, NONE)
         state = back[c][each, state]
     return path
+
+
+def rows_apart(path: NDArray[np.int64]) -> NDArray[np.bool_]:
+    """Return which rows have ways of their own, (rows,): leads of one row that stand half a row apart look like two."""
+    apart = np.ones(len(path), bool)
+    for _ in path:
+        kept = path[apart]
+        shared = ((kept[:, None] == kept) & (kept != NONE)).sum(axis=(0, 2)) - (kept != NONE).sum(axis=1)
+        share = shared / np.maximum((kept != NONE).sum(axis=1), 1)
+        if share.max() <= SHARED:
+            break
+        apart[np.flatnonzero(apart)[share.argmax()]] = False
+    return apart
 
 
 def part(runs: Runs, path: NDArray[np.int64], bases: NDArray[np.float64]) -> NDArray[np.int64]:

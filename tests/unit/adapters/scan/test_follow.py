@@ -170,3 +170,12 @@ def test_a_pale_level_trace_is_no_line_of_a_grid_of_another_colour() -> None:
     cv2.rectangle(pale, (40, 40), (60, 300), (20, 20, 20), -1)  # print that is darker than the trace
     (curve,) = follow(Sheet(pale, PX_PER_MM, page.homography, page.grid))
     assert np.isfinite(curve.y[(curve.x > 6) & (curve.x < 99)]).mean() > 0.98
+
+
+def test_a_lead_half_a_row_higher_than_those_before_it_is_of_their_row() -> None:
+    x = np.arange(5.0, 195.0, 0.05)
+    drawn = [25 - beats(x, 5.0), np.where(x < 140, 60.0, 47.0) - beats(x, 5.0), 85 - beats(x, 5.0)]
+    curves = follow(sheet(*drawn, x=x))
+    assert len(curves) == len(drawn)
+    for curve, y in zip(curves, drawn, strict=True):
+        assert np.isfinite(apart(curve, x, y)).all() and np.sqrt(np.mean(apart(curve, x, y) ** 2)) < 0.5
