@@ -12,6 +12,7 @@ from adapters.scan.nouns import Curve
 # Millimetres. Pulses are 0.2 s long, or as little as 0.13 s, at 25 and 50 mm/s; no recorder's gain is below 2.5.
 _LENGTHS: Final = (2.2, 11.5)
 _LOWEST: Final = 2.2
+_HIGH: Final = 4.0  # of which one flank alone tells; lower ones may be any wave's
 _FLAT: Final = 0.45  # how far a flat top or foot may stray from its median
 _FLANK: Final = 1.3  # within which a flank has fallen or risen
 _FOOT: Final = 0.6  # beyond a flank, within which its foot settles
@@ -63,31 +64,40 @@ def _search(x: NDArray[np.float64], y: NDArray[np.float64], at: Literal["start",
     for first, last in _levels(x, y):
         if not _LENGTHS[0] <= x[last] - x[first] <= _LENGTHS[1] and not _cut_off(x, first, last, at):
             continue
-        top = float(np.median(y[first : last + 1]))
-        falls = _fall(x, y, first, top, -1), _fall(x, y, last, top, +1)
-        pulse = _pulse(x, (first, last), top, falls, at)
+        pulse = _pulse(x, y, (first, last), at)
         if pulse is not None:
             return pulse
     return None
 
 
 def _pulse(
-    x: NDArray[np.float64],
-    span: tuple[int, int],
-    top: float,
-    falls: tuple[float | None, float | None],
-    at: Literal["start", "end"],
+    x: NDArray[np.float64], y: NDArray[np.float64], span: tuple[int, int], at: Literal["start", "end"]
 ) -> Pulse | None:
-    (first, last), (left, right) = span, falls
+    first, last = span
+    top = float(np.median(y[first : last + 1]))
+    left, right = _fall(x, y, first, top, -1), _fall(x, y, last, top, +1)
     if left is not None and right is not None:
+        height: float | None = (left + right) / 2
         if abs(left - right) > max(_EVEN, 0.08 * max(left, right)):
-            return None
-        height = (left + right) / 2
-        return Pulse(float(x[first]), float(x[last]), height, top + height, True, at)
+            height = _outer(x, y, span, at)
+        return None if height is None else Pulse(float(x[first]), float(x[last]), height, top + height, True, at)
     inner = right if at == "start" else left
     if inner is None or not _cut_off(x, first, last, at):
         return None
     return Pulse(float(x[first]), float(x[last]), inner, top + inner, False, at)
+
+
+def _outer(
+    x: NDArray[np.float64], y: NDArray[np.float64], span: tuple[int, int], at: Literal["start", "end"]
+) -> float | None:
+    """Return the height that a pulse's outer flank alone tells; None for what may be a wave.
+
+    A lead that goes on beside its pulse need not stand on its foot.
+    """
+    edge, way = (span[0], -1) if at == "start" else (span[1], +1)
+    height = _foot(x, y, edge, float(np.median(y[span[0] : span[1] + 1])), way)
+    outermost = abs(x[edge] - x[0 if at == "start" else -1]) <= _FLANK + _FOOT
+    return height if outermost and height is not None and height >= _HIGH else None
 
 
 def _cut_off(x: NDArray[np.float64], first: int, last: int, at: Literal["start", "end"]) -> bool:
@@ -119,19 +129,33 @@ def _fall(x: NDArray[np.float64], y: NDArray[np.float64], edge: int, top: float,
 
     A foot may be as short as 0.3 mm before a lead begins; or a row may begin or end with it, shorter yet.
     """
-    away = (x - x[edge]) * way
-    beyond = np.flatnonzero((away > 0) & (away <= _FLANK + _FOOT))[::way]
+    foot = _foot(x, y, edge, top, way)
+    if foot is not None:
+        return foot
+    beyond = _beyond(x, edge, way)
+    at_end = len(beyond) > 0 and beyond[-1] in (0, len(x) - 1)
+    lowest = float(y[beyond].max()) - top if at_end else 0.0
+    return lowest if lowest >= _LOWEST else None
+
+
+def _foot(x: NDArray[np.float64], y: NDArray[np.float64], edge: int, top: float, way: int) -> float | None:
+    """Return by how many mm a foot that is level lies below a top's edge, or None if there is none."""
+    beyond = _beyond(x, edge, way)
     steps = max(2, round(_SETTLED / float(np.median(np.diff(x)))))
     for first in _level(y[beyond], steps):
         fall = float(np.median(y[beyond[first : first + steps + 1]])) - top
-        if fall >= _LOWEST and away[beyond[first]] <= _FLANK:
+        if fall >= _LOWEST and abs(x[beyond[first]] - x[edge]) <= _FLANK:
             # The middle of an upright stroke, as wide as its line, looks like a foot half as low: it falls on.
             further = y[beyond[first + steps :][: 3 * steps]] - top
             if float(further.max()) < (1 + _ON) * fall:
                 return fall
-    at_end = len(beyond) > 0 and beyond[-1] in (0, len(x) - 1)
-    lowest = float(y[beyond].max()) - top if at_end else 0.0
-    return lowest if lowest >= _LOWEST else None
+    return None
+
+
+def _beyond(x: NDArray[np.float64], edge: int, way: int) -> NDArray[np.int64]:
+    """Return where a flank and its foot may be, outwards from a top's edge."""
+    away = (x - x[edge]) * way
+    return np.flatnonzero((away > 0) & (away <= _FLANK + _FOOT))[::way]
 
 
 def _level(y: NDArray[np.float64], steps: int) -> list[int]:

@@ -111,3 +111,13 @@ def test_a_row_that_begins_level_before_an_s_wave_begins_with_no_pulse() -> None
     )
     y[np.abs(x - 20) < 0.2] = 56.0
     assert pulse_of(Curve(x, y, np.ones(len(x), np.float32))) is None
+
+
+@pytest.mark.parametrize("at", ["start", "end"])
+def test_a_lead_need_not_stand_on_the_foot_of_its_pulse(at: str) -> None:
+    x = np.arange(0.0, 60.0, 0.05)
+    y = np.where(x < 1.0, 50.0, np.where(x < 6.0, 40.0, 47.0 - 0.2 * x + 3.0 * np.sin(x)))
+    curve = Curve(x, y if at == "start" else y[::-1], np.ones(len(x), np.float32))
+    found = pulse_of(curve)
+    assert found is not None and found.whole and found.at == at
+    assert found.height == pytest.approx(10.0, abs=0.2)
