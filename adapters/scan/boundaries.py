@@ -11,6 +11,7 @@ from scipy.ndimage import maximum_filter1d, median_filter
 
 from adapters.scan.ink import ink
 from adapters.scan.nouns import Sheet
+from adapters.scan.overlay import polylines
 from adapters.scan.rows import Row
 
 STEP: Final = 0.25  # mm between places
@@ -26,6 +27,7 @@ _BELOW: Final = 6.0
 _ABOVE: Final = 14.0
 _BAND: Final = 3.0  # mm of it that are looked at by themselves: a dotted line shows in each
 _AROUND: Final = 6.0  # mm around a separator that are paler
+_PEN: Final = 5  # pixels there of a followed trace, with its blur
 _DOTTED: Final = 0.12  # share of a line that is ink where it is dotted, at the least
 
 Floats = NDArray[np.float64]
@@ -85,6 +87,11 @@ def _separators(rows: Sequence[Row], sheet: Sheet, x: Floats) -> Floats:
     shrink = _COARSE / sheet.px_per_mm
     small = cv2.resize(sheet.pixels, (round(width * shrink), round(height * shrink)), interpolation=cv2.INTER_AREA)
     dark = ink(np.asarray(small, dtype=np.uint8), _COARSE)
+    # Where rows stand close, R waves of one beat go from row to row.
+    traces = np.zeros(dark.shape, np.uint8)
+    for row in rows:
+        polylines(traces, row.curve, _COARSE, 1, _PEN)
+    dark = np.where(traces > 0, np.float32(0.0), dark)
     shown = [shown for upper, lower in pairwise(rows) for shown in _lines(dark, upper, lower, x)]
     # A line runs through most bands; a label, or a wave, stands in one of them.
     return np.clip(np.median(shown, axis=0) / _DOTTED, 0.0, 1.0) * _MOST if shown else np.zeros(len(x))
@@ -94,7 +101,7 @@ def _lines(dark: NDArray[np.float32], upper: Row, lower: Row, x: Floats) -> list
     """Return how much darker each place is than around it, in each band between two rows."""
     top, bottom = (round(edge * _COARSE) for edge in (upper.base + _BELOW, lower.base - _ABOVE))
     count = int((bottom - max(top, 0)) / (_BAND * _COARSE))
-    if count < 1:
+    if count < 2:  # a label, or a wave, may fill a single one
         return []
     bands = [band.mean(axis=0) for band in np.array_split(dark[max(top, 0) : bottom], count)]
     places = (np.arange(dark.shape[1]) + 0.5) / _COARSE - (upper.lean + lower.lean) / 2
