@@ -35,22 +35,27 @@ def label_boxes(fit: Fit, rows: Sequence[Row], across: Sequence[Column]) -> list
     if len(read) < _FEW:
         return [word.box for word in read.values()]
     lefts = [label.left - across[max(column, 0)].left for (column, _), label in fit.named.items()]
-    tops, bottoms = (
-        float(np.median([word.box[edge] - rows[r].base for (_, r), word in read.items()])) for edge in (1, 3)
-    )
+    lines = [_line(read, rows, r) for r in range(len(rows))]
     found = []
     for (column, r), lead in _places(fit, rows):
         left = across[max(column, 0)].left + float(np.median(lefts)) + rows[r].lean
         word = read.get((column, r))
         if word is None:
             width = _WIDTHS.get(lead[:1], _WIDTH)
-            top, bottom = rows[r].base + tops - _LOWER, rows[r].base + bottoms + _LOWER
-            found.append((left - _LOOSE, top, left + width, bottom))
+            found.append((left - _LOOSE, lines[r][0] - _LOWER, left + width, lines[r][1] + _LOWER))
         elif len(word.text) < len(lead):
             found.append((min(word.box[0], left - _LOOSE), *word.box[1:]))
         else:
             found.append(word.box)
     return found
+
+
+def _line(read: dict[tuple[int, int], Word], rows: Sequence[Row], row: int) -> tuple[float, float]:
+    """Return the top and bottom of a row's labels: of those that were read, or as the others stand to their rows."""
+    own = [(word.box, 0.0) for (_, r), word in read.items() if r == row]
+    like = own or [(word.box, rows[row].base - rows[r].base) for (_, r), word in read.items()]
+    top, bottom = (float(np.median([box[edge] + lower for box, lower in like])) for edge in (1, 3))
+    return top, bottom
 
 
 def _places(fit: Fit, rows: Sequence[Row]) -> Iterator[tuple[tuple[int, int], str]]:

@@ -4,7 +4,7 @@ import numpy as np
 
 from adapters.scan.layout import place
 from adapters.scan.lettering import without_letters
-from adapters.scan.nouns import Scale, Strip, Word
+from adapters.scan.nouns import Curve, Scale, Strip, Word
 from tests.unit.adapters.scan.drawn import Printer, sheet
 
 ON_TRACES = 8.0  # mm by which labels are printed lower than usual
@@ -44,3 +44,15 @@ def test_strokes_that_lead_to_a_letter_are_its_own() -> None:
     left = without_letters(x, y, [box])
     assert np.isnan(left[np.abs(x - 10.0) < 0.45]).all()
     assert np.isfinite(left[np.abs(x - 10.0) > 1.0]).all() and np.nanmin(left) > 49.0
+
+
+def test_a_label_that_was_not_read_stands_on_the_line_of_its_row() -> None:
+    printer = Printer()
+    left = printer.begin + 2 * printer.width
+    curves = list(printer.curves())
+    x, y = curves[2].x, curves[2].y
+    # V3 stands 4 mm lower than the other leads of its row, on its label.
+    curves[2] = Curve(x, np.where((x >= left) & (x < left + printer.width), y, y - 4.0), curves[2].surety)
+    words = tuple(lowered(w, w.text) for w in printer.words() if w.text != "V3")
+    strips = {strip.lead: strip for strip in place(curves, words, SCALE, sheet())[:12]}
+    assert hidden(strips["V3"], left + 1.5, left + 4.0)
