@@ -1,15 +1,20 @@
 """What a page and its digitisation leave of an ECG, simulated: for the network that reads pages.
 
 A page shows most leads for a part of the time. What is read off it is a little off in gain and time, smeared by the
-width of the line, in steps of pixels, on a baseline that is not quite level, and not everything is found.
+width of the line, on a baseline that is not quite level, and not everything is found. How much, is drawn from what
+truly digitised pages had: digitised.csv holds quantiles of each figure, printed by `python -m benchmarks.pages errors`.
 """
 
-from collections.abc import Sequence
+import csv
+from collections.abc import Mapping, Sequence
+from functools import cache
+from pathlib import Path
 from typing import Final
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
+from scipy.ndimage import shift
 from torch import Tensor
 
 from ecg.leads import LEADS
@@ -17,18 +22,26 @@ from training.masking import RHYTHM_STRIPS, masked, printed, with_derived
 
 # Layouts and how often: columns of leads one after the other. Three rows of four are what most recorders print.
 COLUMNS: Final = {4: 0.7, 2: 0.15, 1: 0.15}
-LATE: Final = 0.25  # seconds at most that a piece begins late: its label, or the separator before it, stand there
-EARLY: Final = 0.1  # seconds at most that it ends early
-GAPS: Final = 0.15  # of the leads have a gap, where another trace or a letter crosses
-GAP: Final = (0.05, 0.4)  # seconds
-LOST: Final = 0.03  # of the leads are not found at all
-PAGE_GAIN: Final = 0.015  # standard deviation, natural logarithm: the millimetres of the page
-LEAD_GAIN: Final = 0.01  # and of each lead beside it
-SMEAR: Final = 0.15  # of a sample's weight at most goes to each neighbour: a line of 0.4 mm is 16 ms wide at 25 mm/s
-STEP: Final = (0.004, 0.02)  # mV: a pixel at 600 to 125 dpi, 10 mm/mV
-NOISE: Final = 0.012  # mV at most, standard deviation
-TILT: Final = 0.03  # mV, standard deviation of how far the baseline's ends lie apart
-JITTER: Final = 0.003  # seconds, standard deviation, by which a lead lies early or late
+LOST: Final = 0.008  # of the leads are not found at all
+# Of each lead, unless it is of the page or the column; benchmarks/pages/errors.py says what they are.
+FIGURES: Final = ("late", "early", "gap", "page_gain", "lead_gain", "column", "lag", "smear", "noise", "steep", "tilt")
+LEVELS: Final = (0.02, 0.05, 0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9, 0.95, 0.98)
+STEEP: Final = 0.9  # quantile of the slope above which a lead is steep
+MEASURED: Final = Path(__file__).with_name("digitised.csv")
+Size = int | tuple[int, ...]
+
+
+@cache
+def measured() -> Mapping[str, NDArray[np.float64]]:
+    """Return the quantiles of each figure at LEVELS, as digitised pages had them."""
+    with MEASURED.open(encoding="utf-8", newline="") as file:
+        _, *rows = csv.reader(line for line in file if not line.startswith("#"))
+    return {name: np.array(values, dtype=np.float64) for name, *values in rows}
+
+
+def draw(figure: str, rng: np.random.Generator, size: Size = ()) -> NDArray[np.float64]:
+    """Draw a figure as it is distributed among digitised pages; beyond the outermost levels it is as there."""
+    return np.asarray(np.interp(rng.random(size), LEVELS, measured()[figure]))
 
 
 def as_digitised(signal: Tensor, share: float, fs: float, leads: Sequence[str], rng: np.random.Generator) -> Tensor:
@@ -48,38 +61,39 @@ def as_digitised(signal: Tensor, share: float, fs: float, leads: Sequence[str], 
     rows = [LEADS.index(lead) for lead in leads]
     made = signal.clone()
     for row in np.flatnonzero(rng.random(len(signal)) < share):
-        known = torch.from_numpy(draw_found(signal.shape[-1], fs, rng)[rows])
-        made[row] = masked(torch.from_numpy(_read_off(signal[row].numpy(), fs, rng)), known)
+        columns = int(rng.choice(list(COLUMNS), p=list(COLUMNS.values())))
+        known = torch.from_numpy(draw_found(signal.shape[-1], columns, fs, rng)[rows])
+        late = (draw("column", rng, columns)[np.arange(len(LEADS)) * columns // len(LEADS)])[rows]
+        made[row] = masked(torch.from_numpy(_read_off(signal[row].numpy(), late, fs, rng)), known)
     return made
 
 
-def draw_found(time: int, fs: float, rng: np.random.Generator) -> NDArray[np.bool_]:
-    """Draw what is known after a page was read, bool (12, time)."""
-    columns = int(rng.choice(list(COLUMNS), p=list(COLUMNS.values())))
+def draw_found(time: int, columns: int, fs: float, rng: np.random.Generator) -> NDArray[np.bool_]:
+    """Draw what is known after a page of so many columns was read, bool (12, time)."""
     strips = () if columns == 1 else RHYTHM_STRIPS[rng.integers(len(RHYTHM_STRIPS))]
     found = printed(time, columns, strips)
     for row in found:
         inside = np.flatnonzero(row)
-        row[inside[0] : inside[0] + round(rng.uniform(0, LATE) * fs)] = False
-        row[inside[-1] + 1 - round(rng.uniform(0, EARLY) * fs) : inside[-1] + 1] = False
-        if rng.random() < GAPS:
-            start = rng.integers(inside[0], inside[-1] + 1)
-            row[start : start + round(rng.uniform(*GAP) * fs)] = False
+        row[inside[0] : inside[0] + round(float(draw("late", rng)) * fs)] = False
+        row[inside[-1] + 1 - round(float(draw("early", rng)) * fs) : inside[-1] + 1] = False
+        start = rng.integers(inside[0], inside[-1] + 1)
+        row[start : start + round(float(draw("gap", rng)) * len(inside))] = False
         if rng.random() < LOST:
             row[:] = False
     return with_derived(found)
 
 
-def _read_off(signal: NDArray[np.float32], fs: float, rng: np.random.Generator) -> NDArray[np.float32]:
-    """Return (leads, time) as it is read off a page on which all of it is printed."""
+def _read_off(
+    signal: NDArray[np.float32], late: NDArray[np.float64], fs: float, rng: np.random.Generator
+) -> NDArray[np.float32]:
+    """Return (leads, time) as it is read off a page on which all of it is printed, each lead `late` by seconds."""
     leads, time = signal.shape
-    gain = np.exp(rng.normal(0, PAGE_GAIN) + rng.normal(0, LEAD_GAIN, (leads, 1)))
-    smear, step = rng.uniform(0, SMEAR), rng.uniform(*STEP)
-    late = np.clip(rng.normal(0, JITTER, (leads, 1)) * fs, -1, 1)
-    # A parabola through three samples, read off `late` samples before the middle one, and spread to both sides.
-    before, after = late * (late + 1) / 2 + smear, late * (late - 1) / 2 + smear
-    edged = np.pad(signal, ((0, 0), (1, 1)), "edge")
-    made = gain * (before * edged[:, :-2] + (1 - before - after) * signal + after * edged[:, 2:])
-    made += rng.normal(0, TILT, (leads, 1)) * np.linspace(-0.5, 0.5, time)
-    made += rng.uniform(0, NOISE) * rng.standard_normal(made.shape)
-    return (np.round(made / step) * step).astype(np.float32)
+    gain = np.exp(draw("page_gain", rng) + draw("lead_gain", rng, (leads, 1)))
+    lag = (late + draw("lag", rng, (leads,))) * fs
+    moved = np.stack([shift(lead, by, order=3, mode="nearest") for lead, by in zip(signal, lag, strict=True)])
+    slope = np.gradient(moved, axis=1)
+    steep = np.abs(slope) > np.quantile(np.abs(slope), STEEP, axis=1, keepdims=True)
+    noise = np.where(steep, draw("steep", rng, (leads, 1)), draw("noise", rng, (leads, 1)))
+    made = gain * (moved + draw("smear", rng, (leads, 1)) * np.gradient(slope, axis=1))
+    made += draw("tilt", rng, (leads, 1)) * np.linspace(-0.5, 0.5, time)
+    return np.asarray(made + noise * rng.standard_normal(made.shape), dtype=np.float32)

@@ -47,7 +47,7 @@ def main() -> None:
         print(_survive(asked))
         return
     if asked.what == "errors":
-        print(errors.table(list(errors.pages(Corpus(asked.corpus), TRAINING, asked.count or 300, asked.seed))))
+        print(_errors(asked))
         return
     if asked.what == "baseline":
         if asked.lead_ii is None:
@@ -66,6 +66,16 @@ def _measured(asked: argparse.Namespace) -> list[PageFigure]:
         pages.append(each)
         write(pages, asked.out / "pages.csv")
     return pages
+
+
+def _errors(asked: argparse.Namespace) -> str:
+    order = (asked.count or 1000, asked.seed)
+    pages: list[errors.Page | None] = []
+    for each in errors.pages(Corpus(asked.corpus), TRAINING, asked.out / "errors", order, asked.processes):
+        pages.append(each)
+        if len(pages) % 50 == 0:
+            print(f"{len(pages)} pages", file=sys.stderr)
+    return errors.table(pages)
 
 
 def _survive(asked: argparse.Namespace) -> str:

@@ -56,11 +56,11 @@ def figures(truth: Signal, found: Signal) -> tuple[LeadFigure, ...]:
     )
 
 
-def best_shift(truth: Signal, found: Signal) -> int:
-    """Return by how many samples `found` is to be moved to the right, for all leads as one."""
+def best_shift(truth: Signal, found: Signal, most: int = MOST_SHIFT) -> int:
+    """Return by how many samples, at most `most`, `found` is to be moved to the right, for all leads as one."""
     rows = [row for row in range(len(truth)) if (np.isfinite(truth[row]) & np.isfinite(found[row])).any()]
     return min(
-        sorted(range(-MOST_SHIFT, MOST_SHIFT + 1), key=abs),
+        sorted(range(-most, most + 1), key=abs),
         key=lambda by: sum(_error(truth[row], moved(found[row], by)) for row in rows),
     )
 
