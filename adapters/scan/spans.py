@@ -16,13 +16,17 @@ def spans(runs: Runs, ways: NDArray[np.int64], px_per_mm: float) -> list[tuple[E
     """Return the edges of each row's ink, and of what is dark in it: float64 (columns,), NaN where is none.
 
     A way passes one run in a column. Of a stroke that is parted in a column, as a pale one is, and where one flank of
-    a wave stands above the next, it passes a piece: what lies beside ink of the way on either side is of it, too.
+    a wave stands above the next, it passes a piece: what lies where it leaps, or beside its ink on either side, is of
+    it, too.
     """
     reach = max(1, round(BESIDE_MM * px_per_mm))
     free = ~np.isin(np.arange(len(runs.top)), ways)
     found = []
     for way in ways:
-        own, more = np.zeros(len(runs.top), bool), np.unique(way[way != NONE])
+        own = np.zeros(len(runs.top), bool)
+        own[way[way != NONE]] = True
+        own |= free & _passed(runs, _edges(runs, own, (runs.top, runs.bottom)), reach)
+        more = np.flatnonzero(own)
         while len(more):
             own[more] = True
             ink = _edges(runs, own, (runs.top, runs.bottom))
@@ -49,6 +53,19 @@ def _hull(edges: Edges, reach: int, side: int) -> Edges:
         upper[there] = np.fmin(upper[there], edges[0][here])
         lower[there] = np.fmax(lower[there], edges[1][here])
     return upper, lower
+
+
+def _passed(runs: Runs, ink: Edges, reach: int) -> NDArray[np.bool_]:
+    """Return the runs that a pen passed where a way leaps from one column to the next, bool (runs,).
+
+    They lie within what it leaves and what it comes to, as far beside as a stroke is wide.
+    """
+    upper, lower = ink
+    passed = np.zeros(len(runs.top), bool)
+    for at in np.flatnonzero((upper[1:] > lower[:-1]) | (lower[1:] < upper[:-1])).tolist():
+        near = slice(runs.first[max(at + 1 - reach, 0)], runs.first[min(at + 1 + reach, runs.columns)])
+        passed[near] |= (runs.top[near] >= upper[at : at + 2].min()) & (runs.bottom[near] <= lower[at : at + 2].max())
+    return passed
 
 
 def _meets(runs: Runs, hull: Edges) -> NDArray[np.bool_]:

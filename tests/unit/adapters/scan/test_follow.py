@@ -179,3 +179,14 @@ def test_a_lead_half_a_row_higher_than_those_before_it_is_of_their_row() -> None
     assert len(curves) == len(drawn)
     for curve, y in zip(curves, drawn, strict=True):
         assert np.isfinite(apart(curve, x, y)).all() and np.sqrt(np.mean(apart(curve, x, y) ** 2)) < 0.5
+
+
+def test_what_the_pen_passed_between_two_columns_is_of_its_stroke() -> None:
+    tops, bottoms = np.array([100.0, 10, 10, 60, 120, 100]), np.array([104.0, 50, 40, 140, 142, 142])
+    # The third column has two runs: the tip's right side, and the flank below it, to which the way leaps.
+    columns = np.array([0, 1, 2, 2, 3, 4])
+    piece, size = np.ones(6, np.int64), np.array([6.0, 100.0])
+    first = np.searchsorted(columns, np.arange(6))
+    runs = Runs(first, tops, bottoms, tops, bottoms, piece, np.zeros(6, bool), size, size)
+    ((ink, _),) = spans(runs, np.array([[0, 1, 3, 4, 5]]), PX_PER_MM)
+    assert ink[0].tolist() == [100, 10, 10, 120, 100]
