@@ -34,20 +34,32 @@ def label_boxes(fit: Fit, rows: Sequence[Row], across: Sequence[Column]) -> list
     read = {place: label.word for place, label in fit.named.items()}
     if len(read) < _FEW:
         return [word.box for word in read.values()]
-    lefts = [label.left - across[max(column, 0)].left for (column, _), label in fit.named.items()]
+    begins = [_begins(fit, across, column) for column in range(len(across))]
     lines = [_line(read, rows, r) for r in range(len(rows))]
     found = []
     for (column, r), lead in _places(fit, rows):
-        left = across[max(column, 0)].left + float(np.median(lefts)) + rows[r].lean
+        left, right = (begin + rows[r].lean for begin in begins[max(column, 0)])
         word = read.get((column, r))
         if word is None:
             width = _WIDTHS.get(lead[:1], _WIDTH)
-            found.append((left - _LOOSE, lines[r][0] - _LOWER, left + width, lines[r][1] + _LOWER))
+            found.append((left - _LOOSE, lines[r][0] - _LOWER, right + width, lines[r][1] + _LOWER))
         elif len(word.text) < len(lead):
             found.append((min(word.box[0], left - _LOOSE), *word.box[1:]))
         else:
             found.append(word.box)
     return found
+
+
+def _begins(fit: Fit, across: Sequence[Column], column: int) -> tuple[float, float]:
+    """Return between which places a column's labels begin: as all stand to their columns, or as its own, read whole."""
+    usual = float(np.median([label.left - across[max(c, 0)].left for (c, _), label in fit.named.items()]))
+    own = [
+        label.left
+        for (c, r), label in fit.named.items()
+        if c == column and len(label.word.text) >= len(fit.plan.columns[c][r])
+    ]
+    begins = [across[column].left + usual, *([float(np.median(own))] if own else [])]
+    return min(begins), max(begins)
 
 
 def _line(read: dict[tuple[int, int], Word], rows: Sequence[Row], row: int) -> tuple[float, float]:

@@ -56,3 +56,15 @@ def test_a_label_that_was_not_read_stands_on_the_line_of_its_row() -> None:
     words = tuple(lowered(w, w.text) for w in printer.words() if w.text != "V3")
     strips = {strip.lead: strip for strip in place(curves, words, SCALE, sheet())[:12]}
     assert hidden(strips["V3"], left + 1.5, left + 4.0)
+
+
+def test_a_label_that_was_not_read_stands_below_its_columns_others() -> None:
+    printer = Printer()
+    left = printer.begin + 2 * printer.width
+    words = []
+    for each in (lowered(w, w.text) for w in printer.words() if w.text != "V1"):
+        further = 5.0 * (left < each.box[0] < left + printer.width)  # the labels of V1, V2 and V3
+        box = (each.box[0] + further, each.box[1], each.box[2] + further, each.box[3])
+        words.append(Word(each.text, box, each.surety))
+    strips = {strip.lead: strip for strip in place(printer.curves(), words, SCALE, sheet())[:12]}
+    assert hidden(strips["V1"], left + 6.5, left + 11.0)
