@@ -17,6 +17,8 @@ USUAL_GAIN: Final = 10.0
 
 _TOLERANCE: Final = 0.1  # share by which a pulse's height may stray from a gain's; gains lie a factor 2 apart
 _SLACK: Final = 0.4  # mm by which it may stray at small gains: a line's thickness
+_SEVERAL: Final = 3  # pulses; so many of one height are no waves
+_ALIKE: Final = 0.05  # share by which their heights may differ
 _STACKED: Final = 12  # rows of which each shows one lead, from V1 on those of the chest
 _WAVE: Final = 4.0  # mm; a flank no higher may be any wave's
 # Lengths in mm of a pulse of 0.13 to 0.22 s at 25 mm/s, and of 0.19 to 0.22 s at 50. In between, it may be either.
@@ -46,6 +48,8 @@ def _gain(pulses: Sequence[Pulse], said: Stated, rows: int) -> tuple[float, floa
     measured = _pulsed(pulses, rows)
     limb, chest = _only(said.gains), _only(said.chest_gains)
     if measured is None:
+        if _of_no_gain(pulses):
+            raise UnreadablePage("scale-disagrees")
         if limb is None:
             return USUAL_GAIN, USUAL_GAIN if chest is None else chest, "assumed"
         return limb, limb if chest is None else chest, "print"
@@ -54,6 +58,13 @@ def _gain(pulses: Sequence[Pulse], said: Stated, rows: int) -> tuple[float, floa
             raise UnreadablePage("scale-disagrees")
     # Pulses stand at the rows' ends; print alone tells that chest leads in the same rows have another gain.
     return measured[0], measured[1] if chest is None else chest, "pulse"
+
+
+def _of_no_gain(pulses: Sequence[Pulse]) -> bool:
+    """Whether several whole pulses have one height which no gain has: then the grid was not measured rightly."""
+    heights = [pulse.height for pulse in pulses if pulse.whole]
+    low, high = min(heights, default=0.0), max(heights, default=0.0)
+    return len(heights) >= _SEVERAL and high - low <= _ALIKE * high and all(_nearest(each) is None for each in heights)
 
 
 def _chest_from(pulses: Sequence[Pulse], said: Stated, rows: int) -> Source:

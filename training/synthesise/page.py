@@ -14,7 +14,7 @@ from training.synthesise.style import Style
 from training.synthesise.wear import Pixels
 
 WIDE: Final = 250.0  # mm that the traces take: 10 s at 25 mm/s
-PULSE: Final = 5.0  # mm that the pulse is wide: 0.2 s at 25 mm/s
+PULSE: Final = 0.2  # seconds that the pulse lasts
 TOP: Final = 32.0  # mm above the rows, for the header
 BOTTOM: Final = 12.0
 GAP: Final = 0.06  # seconds of each end of a piece that are left out, where columns stand apart
@@ -40,7 +40,7 @@ def draw_page(signal: NDArray[np.float32], style: Style, rng: np.random.Generato
     canvas = Canvas(style.size, style.paper)
     seconds = WIDE / style.speed
     truth = np.full((len(LEADS), signal.shape[1]), np.nan, np.float32)
-    left = (style.size[0] - WIDE) / 2 + PULSE / 2
+    left = (style.size[0] - WIDE + PULSE * style.speed) / 2
     for piece in style.layout.pieces:
         begin, end = _span(piece, seconds, style)
         row = LEADS.index(piece.lead)
@@ -79,7 +79,8 @@ def _name(canvas: Canvas, piece: Piece, at: tuple[float, float], style: Style) -
 
 
 def _pulse(canvas: Canvas, left: float, zero: float, style: Style) -> None:
-    x = left - PULSE - 3 + np.array([0, 1, 1, 1 + PULSE, 1 + PULSE, 2 + PULSE])
+    wide = PULSE * style.speed
+    x = left - wide - 3 + np.array([0, 1, 1, 1 + wide, 1 + wide, 2 + wide])
     canvas.line(x, zero - style.gain * np.array([0.0, 0, 1, 1, 0, 0]), style.ink, style.line)
 
 

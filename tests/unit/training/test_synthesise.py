@@ -78,3 +78,13 @@ def test_the_pools_share_nothing_and_every_page_tells_its_scale() -> None:
     assert all(each.pulse or each.stated for each in styles)
     assert {each.gain for each in styles} == {5, 10, 20} and {each.speed for each in styles} == {25, 50}
     assert {each.layout.name for each in styles} == {each.name for each in LAYOUTS}
+
+
+@pytest.mark.parametrize(("speed", "wide"), [(25.0, 7.0), (50.0, 12.0)])
+def test_a_pulse_lasts_a_fifth_of_a_second(speed: float, wide: float) -> None:
+    style = replace(plain("12x1"), speed=speed)
+    with_it, without = (
+        draw_page(signal(), replace(style, pulse=each), np.random.default_rng(1)).pixels for each in (True, False)
+    )
+    columns = np.flatnonzero((with_it != without).any(axis=(0, 2)))
+    assert np.ptp(columns) / PX_PER_MM == pytest.approx(wide, abs=0.5), "a millimetre of foot on either side"

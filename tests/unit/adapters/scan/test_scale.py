@@ -45,6 +45,12 @@ def test_print_that_pulses_belie_is_refused() -> None:
         measured(Printer(speed=50), "25mm/s 10mm/mV")
 
 
+@pytest.mark.parametrize("said", [("25mm/s 10mm/mV",), ()])
+def test_pulses_of_one_height_that_no_gain_has_belie_the_grid(said: tuple[str, ...]) -> None:
+    with pytest.raises(UnreadablePage, match="different things"):
+        measured(Printer(gain=8), *said)
+
+
 def test_two_gains_in_print_without_saying_whose_are_refused() -> None:
     with pytest.raises(UnreadablePage, match="different things"):
         measured(Printer(pulse=""), "25mm/s 10mm/mV 5mm/mV")
