@@ -15,6 +15,7 @@ STEP_MM: Final = 0.05  # of a curve: 500 Hz at 25 mm/s
 # A pen that moves fast leaves less ink, and a tip narrower than itself: shares of its width that may fit it yet.
 NARROWER: Final = (0.7, 0.4)
 LOST_MM: Final = 0.2  # by which a narrower pen must reach further: a tip is round
+END_MM: Final = 0.5  # by which ink may go on beyond what is dark in it: a tip ends it, a line of the grid goes on
 BRIDGE_MM: Final = 1.0  # a gap as short as this is bridged: one QRS stroke of another row, or a scratch
 
 
@@ -26,7 +27,7 @@ def drawn(ink: Edges, dark: Edges, px_per_mm: float) -> Curve:
 
     Args:
         ink: the ink's upper and lower edge, float64 (columns,), pixels from the sheet's top edge, NaN where is none.
-        dark: the same of what is dark in it, as waves are at their tips; a line of the grid that it touches is not.
+        dark: the same of what is dark in it, as waves are at their tips; a line of the grid is not, or not to its end.
         px_per_mm: pixels per millimetre.
     """
     columns = len(ink[0])
@@ -40,6 +41,8 @@ def drawn(ink: Edges, dark: Edges, px_per_mm: float) -> Curve:
     high, low = _rolled((upper, lower), width, width)
     for share in NARROWER:
         higher, lower_yet = _rolled((dark_upper, dark_lower), width, share * width)
+        higher = np.where(dark_upper - upper > END_MM, high, higher)
+        lower_yet = np.where(lower - dark_lower > END_MM, low, lower_yet)
         high, low = _further(high, higher, width), -_further(-low, -lower_yet, width)
     y = _joined(high, low, width)
     far = _distance(at, inked, px_per_mm)

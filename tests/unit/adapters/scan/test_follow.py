@@ -150,6 +150,13 @@ def test_a_pale_line_that_touches_a_trace_is_no_tip() -> None:
     assert np.nanmin(level_with_a_spike(dark=False).y) > 400 / PX_PER_MM
 
 
+def test_a_line_that_goes_on_beyond_what_is_dark_in_it_is_no_tip() -> None:
+    top, dark = np.full(400, 400.0), np.full(400, 400.0)
+    top[200:203], dark[200:203] = 310.0, 320.0
+    bottom = np.full(400, 404.0)
+    assert np.nanmin(drawn((top, bottom), (dark, bottom), PX_PER_MM).y) > 400 / PX_PER_MM
+
+
 def test_a_stroke_that_is_parted_in_a_column_is_one() -> None:
     tops, bottoms = np.array([100.0, 40, 15, 60, 10, 100]), np.array([104.0, 102, 40, 104, 90, 104])
     # The third column has two runs: the tip, and the stroke below it, which the way passes.
