@@ -101,7 +101,7 @@ PAGES: Final[dict[str, Reason]] = {
     "layout-unknown": Reason("Its leads could not be told from each other.", _EXPORT),
     "leads-disagree": Reason("I, II and III do not add up, so a trace must have been misread.", _PICTURE),
     "scale-disagrees": Reason(
-        "Its calibration pulses and its print say different things about speed or gain.", _EXPORT
+        "Its calibration pulses, its print or its grid say different things about speed or gain.", _EXPORT
     ),
     "too-short": Reason("It shows less than 2.5 s of a rhythm.", _EXPORT),
     "protected": Reason("The PDF is encrypted.", "Send it without a password."),

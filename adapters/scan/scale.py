@@ -30,7 +30,7 @@ def measure_scale(curves: Sequence[Curve], words: Sequence[Word], sheet: Sheet) 
     """Return a sheet's speed and gain, and what says so.
 
     Raises:
-        UnreadablePage: 'scale-disagrees', where pulses and print say different things.
+        UnreadablePage: 'scale-disagrees', where pulses, print and grid say different things.
     """
     pulses = [pulse for curve in _downwards(curves) if (pulse := pulse_of(curve)) is not None]
     said = stated(words)
