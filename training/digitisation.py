@@ -26,7 +26,7 @@ LOST: Final = 0.008  # of the leads are not found at all
 # Of each lead, unless it is of the page or the column; benchmarks/pages/errors.py says what they are.
 FIGURES: Final = ("late", "early", "gap", "page_gain", "lead_gain", "column", "lag", "smear", "noise", "steep", "tilt")
 LEVELS: Final = (0.02, 0.05, 0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9, 0.95, 0.98)
-STEEP: Final = 0.9  # quantile of the slope above which a lead is steep
+STEEP: Final = 0.9  # quantile of the slope above which a lead is steep: most of a QRS complex
 MEASURED: Final = Path(__file__).with_name("digitised.csv")
 Size = int | tuple[int, ...]
 
@@ -63,7 +63,7 @@ def as_digitised(signal: Tensor, share: float, fs: float, leads: Sequence[str], 
     for row in np.flatnonzero(rng.random(len(signal)) < share):
         columns = int(rng.choice(list(COLUMNS), p=list(COLUMNS.values())))
         known = torch.from_numpy(draw_found(signal.shape[-1], columns, fs, rng)[rows])
-        late = (draw("column", rng, columns)[np.arange(len(LEADS)) * columns // len(LEADS)])[rows]
+        late = draw("column", rng, columns)[np.arange(len(LEADS)) * columns // len(LEADS)][rows]
         made[row] = masked(torch.from_numpy(_read_off(signal[row].numpy(), late, fs, rng)), known)
     return made
 

@@ -12,7 +12,7 @@ from adapters.scan.nouns import Curve
 # Millimetres. Pulses are 0.2 s long, or as little as 0.13 s, at 25 and 50 mm/s; no recorder's gain is below 2.5.
 _LENGTHS: Final = (2.2, 11.5)
 _LOWEST: Final = 2.2
-_HIGH: Final = 4.0  # of which one flank alone tells; lower ones may be any wave's
+WAVE: Final = 4.0  # a flank no higher may be any wave's
 _FLAT: Final = 0.45  # how far a flat top or foot may stray from its median
 _FLANK: Final = 1.3  # within which a flank has fallen or risen
 _FOOT: Final = 0.6  # beyond a flank, within which its foot settles
@@ -97,7 +97,7 @@ def _outer(
     edge, way = (span[0], -1) if at == "start" else (span[1], +1)
     height = _foot(x, y, edge, float(np.median(y[span[0] : span[1] + 1])), way)
     outermost = abs(x[edge] - x[0 if at == "start" else -1]) <= _FLANK + _FOOT
-    return height if outermost and height is not None and height >= _HIGH else None
+    return height if outermost and height is not None and height >= WAVE else None
 
 
 def _cut_off(x: NDArray[np.float64], first: int, last: int, at: Literal["start", "end"]) -> bool:

@@ -7,7 +7,7 @@ from typing import Final
 import numpy as np
 
 from adapters.scan.nouns import Curve, Scale, Sheet, Source, Word
-from adapters.scan.pulses import Pulse, pulse_of
+from adapters.scan.pulses import WAVE, Pulse, pulse_of
 from adapters.scan.stated import GAINS, Stated, stated
 from ecg.errors import UnreadablePage
 
@@ -20,7 +20,6 @@ _SLACK: Final = 0.4  # mm by which it may stray at small gains: a line's thickne
 _SEVERAL: Final = 3  # pulses; so many of one height are no waves
 _ALIKE: Final = 0.05  # share by which their heights may differ
 _STACKED: Final = 12  # rows of which each shows one lead, from V1 on those of the chest
-_WAVE: Final = 4.0  # mm; a flank no higher may be any wave's
 # Lengths in mm of a pulse of 0.13 to 0.22 s at 25 mm/s, and of 0.19 to 0.22 s at 50. In between, it may be either.
 _AT_25: Final = (2.8, 5.8)
 _AT_50: Final = (9.2, 11.2)
@@ -82,7 +81,7 @@ def _pulsed(pulses: Sequence[Pulse], rows: int) -> tuple[float, float] | None:
     """Return the gains that pulses show, or None where there are too few to believe."""
     shown = [pulse for pulse in pulses if pulse.whole and _nearest(pulse.height) is not None]
     # A low one alone among many rows is a wave, too: pulses of so low a gain stand in more of them.
-    if len(shown) == 1 < rows and shown[0].height < _WAVE:
+    if len(shown) == 1 < rows and shown[0].height < WAVE:
         shown = []
     whole = [gain for pulse in shown if (gain := _nearest(pulse.height)) is not None]
     if len(set(whole)) > 1:
@@ -90,7 +89,7 @@ def _pulsed(pulses: Sequence[Pulse], rows: int) -> tuple[float, float] | None:
     if whole:
         return whole[0], whole[0]
     # One flank alone may be a QRS complex; several of one height are not. Low ones are no pulses, but waves.
-    flanks = Counter(gain for pulse in pulses if (gain := _nearest(pulse.height)) is not None and pulse.height > _WAVE)
+    flanks = Counter(gain for pulse in pulses if (gain := _nearest(pulse.height)) is not None and pulse.height > WAVE)
     gain, times = flanks.most_common(1)[0] if flanks else (0.0, 0)
     return (gain, gain) if times >= 2 and len(flanks) == 1 else None
 

@@ -31,7 +31,9 @@ def main() -> None:
     parser.add_argument(
         "--out", type=Path, default=Path("out/pages"), help="where pages, and what is fitted on them, lie"
     )
-    parser.add_argument("--count", type=int, help="how many pages: of each kind 200, of the corpus 600, if not said")
+    parser.add_argument(
+        "--count", type=int, help="how many pages: if not said, of each kind 200, for survive 600, for errors 1000"
+    )
     parser.add_argument("--seed", type=int, default=12, help="of the pages; the door was made on 7")
     parser.add_argument("--kind", nargs="*", choices=KINDS, default=KINDS)
     parser.add_argument("--processes", type=int, default=os.cpu_count(), help="how many pages are read at a time")

@@ -14,15 +14,13 @@ from benchmarks.pages.door import read_page
 from benchmarks.pages.settings import FS
 from benchmarks.pages.snr import best_shift, moved
 from training.corpus import Corpus
-from training.digitisation import FIGURES, LEVELS
+from training.digitisation import FIGURES, LEVELS, STEEP
 from training.synthesise.write import Order, chosen, one_page
 
 QUALITIES: Final = ("scan", "photo")  # by turns
 LEAST: Final = 1.0  # seconds of a lead that must have been read to be counted
 TO_TRAINING: Final = 5  # samples at 500 Hz for one at 100 Hz, which is what the network sees
 FARTHEST: Final = 250  # samples by which a column may lie elsewhere: separators that are gaps add up
-STEEP: Final = 0.9  # quantile of the slope: above it lies most of a QRS complex
-LEAST_GAP: Final = 0.01  # of a lead
 
 
 @dataclass(frozen=True)

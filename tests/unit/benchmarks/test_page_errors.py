@@ -55,7 +55,7 @@ def test_a_column_that_lies_elsewhere_is_late_and_its_leads_are_true() -> None:
     assert all(one is not None and abs(one.gain) < 0.01 and one.noise < 0.01 for one in page)
 
 
-def test_pages_are_read_once_and_refusals_are_counted(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_pages_are_read_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     corpus = Corpus(golden.write(tmp_path / "corpus", golden.rows(per_fold=2, folds=range(1, 3))))
     first = list(errors.pages(corpus, [1, 2], tmp_path / "kept", (2, 5)))
     assert len(first) == 2 and sorted(file.name.split("-")[1] for file in (tmp_path / "kept").iterdir()) == [

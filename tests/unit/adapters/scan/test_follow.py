@@ -7,7 +7,7 @@ from numpy.typing import NDArray
 
 from adapters.scan.follow import follow
 from adapters.scan.nouns import Curve, Sheet
-from adapters.scan.pen import drawn
+from adapters.scan.pen import Edges, drawn
 from adapters.scan.runs import Runs
 from adapters.scan.spans import spans
 
@@ -157,14 +157,20 @@ def test_a_line_that_goes_on_beyond_what_is_dark_in_it_is_no_tip() -> None:
     assert np.nanmin(drawn((top, bottom), (dark, bottom), PX_PER_MM).y) > 400 / PX_PER_MM
 
 
-def test_a_stroke_that_is_parted_in_a_column_is_one() -> None:
-    tops, bottoms = np.array([100.0, 40, 15, 60, 10, 100]), np.array([104.0, 102, 40, 104, 90, 104])
-    # The third column has two runs: the tip, and the stroke below it, which the way passes.
+def parted(tops: np.ndarray, bottoms: np.ndarray) -> tuple[Edges, Edges]:
+    """Return the edges of ink, and of what is dark in it, of six runs, of which a way passes all but the third."""
     columns = np.array([0, 1, 2, 2, 3, 4])
     piece, size = np.ones(6, np.int64), np.array([6.0, 100.0])
     first = np.searchsorted(columns, np.arange(6))
     runs = Runs(first, tops, bottoms, tops, bottoms, piece, np.zeros(6, bool), size, size)
-    ((ink, dark),) = spans(runs, np.array([[0, 1, 3, 4, 5]]), PX_PER_MM)
+    (found,) = spans(runs, np.array([[0, 1, 3, 4, 5]]), PX_PER_MM)
+    return found
+
+
+def test_a_stroke_that_is_parted_in_a_column_is_one() -> None:
+    tops, bottoms = np.array([100.0, 40, 15, 60, 10, 100]), np.array([104.0, 102, 40, 104, 90, 104])
+    # The third column has two runs: the tip, and the stroke below it, which the way passes.
+    ink, dark = parted(tops, bottoms)
     assert ink[0].tolist() == dark[0].tolist() == [100, 40, 15, 10, 100]
     assert ink[1].tolist() == [104, 102, 104, 90, 104]
 
@@ -191,9 +197,5 @@ def test_a_lead_half_a_row_higher_than_those_before_it_is_of_their_row() -> None
 def test_what_the_pen_passed_between_two_columns_is_of_its_stroke() -> None:
     tops, bottoms = np.array([100.0, 10, 10, 60, 120, 100]), np.array([104.0, 50, 40, 140, 142, 142])
     # The third column has two runs: the tip's right side, and the flank below it, to which the way leaps.
-    columns = np.array([0, 1, 2, 2, 3, 4])
-    piece, size = np.ones(6, np.int64), np.array([6.0, 100.0])
-    first = np.searchsorted(columns, np.arange(6))
-    runs = Runs(first, tops, bottoms, tops, bottoms, piece, np.zeros(6, bool), size, size)
-    ((ink, _),) = spans(runs, np.array([[0, 1, 3, 4, 5]]), PX_PER_MM)
+    ink, _ = parted(tops, bottoms)
     assert ink[0].tolist() == [100, 10, 10, 120, 100]
